@@ -1,0 +1,85 @@
+"""Messages about data sets."""
+
+from pydantic import Field
+
+from secure_ds.wire.base import Base64, DatasetId, Digest, Message
+
+
+class Signature(Message):
+    """One signature of a DSSE envelope."""
+
+    keyid: str = Field(max_length=128)
+    sig: Base64 = Field(max_length=1024)
+
+
+class Envelope(Message):
+    """A DSSE envelope (https://github.com/secure-systems-lab/dsse), as JSON."""
+
+    payload: Base64 = Field(max_length=8_000_000)
+    payloadType: str = Field(max_length=128)  # noqa: N815  the DSSE specification's name
+    signatures: list[Signature] = Field(min_length=1, max_length=4)
+
+
+class DatasetCreate(Message):
+    """Register a data set: the descriptor signed by its owner, and the CKKS secret key sealed to the custodian."""
+
+    envelope: Envelope
+    sealed_key: Base64 = Field(min_length=100, max_length=8_000_000)
+    name: str = Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")
+    sensitivity: int = Field(ge=0, le=3, default=2)
+
+
+class Refusal(Message):
+    """Why the upload check refused a data set."""
+
+    code: str
+    detail: str
+
+
+class DatasetView(Message):
+    """A data set as its readers see it. Numbers of records and features are public by design."""
+
+    id: DatasetId
+    tenant: str
+    owner: str
+    name: str
+    state: str = Field(description="uploading, checking, ready or refused")
+    sensitivity: int
+    n_records: int
+    n_features: int
+    feature_map: str
+    purposes: list[str]
+    parameters: str = Field(description="name of the CKKS profile")
+    descriptor_digest: Digest
+    created_at: str
+    blobs_total: int
+    blobs_missing: int
+    norms: str = Field(description="verified, or pending until the upload check has passed")
+    refusal: Refusal | None = None
+
+
+class BudgetView(Message):
+    """What a data set may still release. Every epsilon is stated at `delta`, for zero-out-one-record neighbours."""
+
+    dataset_id: DatasetId
+    delta: float
+    epsilon_limit: float
+    epsilon_spent: float
+    epsilon_reserved: float
+    epsilon_left: float = Field(description="the largest epsilon that one more job could still take")
+    mu_squared_limit: float
+    mu_squared_spent: float
+    mu_squared_reserved: float
+    neighbours: str
+    accountant: str
+    decryptions_used: int
+    decryptions_limit: int
+
+
+class BlobStatus(Message):
+    """How much of a blob has arrived."""
+
+    digest: Digest
+    offset: int
+    total: int
+    complete: bool

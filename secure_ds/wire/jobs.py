@@ -1,0 +1,92 @@
+"""Messages about quotes and jobs."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from secure_ds.wire.base import DatasetId, Delta, Digest, Epsilon, JobId, Message, ModelId, Purpose, Real, Steps
+
+
+class TrainingRequest(Message):
+    """What to train and what it may cost. Settings left out come from the rule in n, d and epsilon."""
+
+    dataset_id: DatasetId
+    algorithm: Literal["encrypted_logistic_regression"] = "encrypted_logistic_regression"
+    purpose: Purpose
+    epsilon: Epsilon
+    delta: Delta
+    steps: Steps | None = None
+    radius: Real | None = Field(default=None, gt=0, le=64)
+    learning_rate: Real | None = Field(default=None, gt=0, le=1000)
+    momentum: Real | None = Field(default=None, ge=0, lt=1)
+
+
+class QuoteView(Message):
+    """The cost of a job before anything is spent."""
+
+    admissible: bool
+    refusals: list[str] = Field(description="why it would be refused now, in words; empty when admissible")
+    plan: dict[str, Any] | None = Field(description="the frozen plan, as it would be signed; null where none exists")
+    plan_digest: Digest | None
+    epsilon: float
+    delta: float
+    epsilon_left: float
+    steps: int | None
+    sigma: float | None = Field(description="noise standard deviation, in units of the gradient sum")
+    sensitivity: float | None
+    statistical_bits: float | None = Field(description="s: statistical security of the released decryptions")
+    decryptions_needed: int | None
+    decryptions_left: int
+    levels: int | None
+    blob_bytes: int = Field(description="bytes of the data set's ciphertexts and evaluation keys")
+    answer_bytes: int | None = Field(description="bytes of one packed ciphertext sent to the custodian")
+    seconds_estimate: float | None
+
+
+class JobSubmit(TrainingRequest):
+    """Submit a job; `plan_digest`, when given, must be that of the quote, so that nothing has changed since."""
+
+    plan_digest: Digest | None = None
+
+
+class JobView(Message):
+    """A job as its readers see it."""
+
+    id: JobId
+    tenant: str
+    dataset_id: DatasetId
+    submitter: str
+    purpose: str
+    algorithm: str
+    state: str
+    epsilon: float
+    delta: float
+    steps_total: int
+    steps_done: int
+    plan: dict[str, Any]
+    plan_digest: Digest
+    submitted_at: str
+    finished_at: str | None = None
+    model_id: ModelId | None = None
+    failure: str | None = None
+    cancel_requested: bool = False
+
+
+class StepView(Message):
+    """One released step: enough to recompute its ciphertext (`secure-ds job recheck`)."""
+
+    step: int
+    fence: int
+    weights_digest: Digest
+    ciphertext_digest: Digest
+    spent_units: str
+    answer: list[str] | None = Field(description="noisy sums on the public grid, as integers in text; null until answered")
+    spent_at: str
+
+
+class JobEvent(Message):
+    """One server-sent event of a job's stream."""
+
+    id: int
+    event: str
+    data: dict[str, Any]
