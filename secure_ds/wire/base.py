@@ -11,14 +11,14 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _integral_only(value: Any) -> Any:
+def integral_only(value: Any) -> Any:
     """Accept 4.0 where JSON Schema's `integer` does; refuse booleans and text, which pydantic would coerce."""
     if isinstance(value, bool) or isinstance(value, str):
         raise ValueError("must be an integer")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _number_only(value: Any) -> Any:
+def number_only(value: Any) -> Any:
     if isinstance(value, bool) or isinstance(value, str):
         raise ValueError("must be a number")
     return value
@@ -30,10 +30,10 @@ JobId = Annotated[str, Field(pattern=r"^job_[a-z2-7]{26}$")]
 ModelId = Annotated[str, Field(pattern=r"^model_[a-z2-7]{26}$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
-Epsilon = Annotated[float, Field(gt=0, le=100), BeforeValidator(_number_only)]
-Delta = Annotated[float, Field(gt=0, le=1e-2), BeforeValidator(_number_only)]
-Real = Annotated[float, BeforeValidator(_number_only)]
-Steps = Annotated[int, Field(ge=1, le=4096), BeforeValidator(_integral_only)]
+Epsilon = Annotated[float, Field(gt=0, le=100), BeforeValidator(number_only)]
+Delta = Annotated[float, Field(gt=0, le=1e-2), BeforeValidator(number_only)]
+Real = Annotated[float, BeforeValidator(number_only)]
+Steps = Annotated[int, Field(ge=1, le=4096), BeforeValidator(integral_only)]
 
 Item = TypeVar("Item")
 

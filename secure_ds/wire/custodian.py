@@ -1,0 +1,125 @@
+"""Messages between the service's processes and the key custodian, over its Unix socket.
+
+No message carries a secret key, in either direction but one: `KeyRegistration.sealed_key`, which only the custodian's
+HSM can open.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from secure_ds.wire.base import Base64, DatasetId, Digest, JobId, Message, ModelId, integral_only
+from secure_ds.wire.datasets import Envelope
+from secure_ds.wire.jobs import TrainingRequest
+
+Count = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(integral_only)]
+
+
+class Submitter(Message):
+    """The verified attributes of the person for whom the service asks."""
+
+    id: str
+    tenant: str
+    roles: list[str]
+    purposes: list[str]
+    clearance: int = Field(ge=0, le=3)
+
+
+class KeyRegistration(Message):
+    """Hand a data set's sealed secret key to the custodian, with the limits its owner signed."""
+
+    envelope: Envelope
+    sealed_key: Base64
+    owner: str
+    sensitivity: int = Field(ge=0, le=3)
+
+
+class NormCheck(Message):
+    """Ask whether one block's records are normalised: the two ciphertexts of the upload check."""
+
+    dataset_id: DatasetId
+    block: Count
+    norms: Base64
+    labels: Base64
+
+
+class NormVerdict(Message):
+    """The one bit that leaves the check."""
+
+    passed: bool
+
+
+class GrantRequest(Message):
+    """Ask for the use of a data set's key for one job under one plan."""
+
+    job_id: JobId
+    request: TrainingRequest
+    plan_digest: Digest
+    submitter: Submitter
+    request_id: str
+
+
+class Grant(Message):
+    """The custodian's signed consent; kept with the job, shown at every step."""
+
+    envelope: Envelope
+
+
+class StepQuestion(Message):
+    """One step's packed ciphertext; the answer is the noisy sum."""
+
+    grant: Envelope
+    job_id: JobId
+    step: Count
+    fence: Count
+    weights_digest: Digest
+    ciphertext: Base64
+
+
+class StepAnswer(Message):
+    """Noisy sums on the plan's public grid, as integers in text; the same for every repetition of the question."""
+
+    step: Count
+    answer: list[str]
+    replayed: bool
+
+
+class CertificateRequest(Message):
+    """Ask for a certificate of a trained model; the custodian fills in what it knows itself."""
+
+    grant: Envelope
+    job_id: JobId
+    model_id: ModelId
+    weights_digest: Digest
+    dataset_envelope: Envelope
+    evidence: dict[str, Any] = Field(description="audit entry, inclusion proof, checkpoint, ledger entries, versions")
+
+
+class Certificate(Message):
+    """The signed certificate: a DSSE envelope around an in-toto statement."""
+
+    envelope: Envelope
+
+
+class DecryptionCount(Message):
+    """How often a data set's key has decrypted, and how often it may in its life."""
+
+    dataset_id: DatasetId
+    used: Count
+    limit: Count
+
+
+class CustodianHealth(Message):
+    """What the custodian says of itself."""
+
+    keystore: str
+    token: str
+    keys: list[dict[str, Any]]
+
+
+class CustodianError(Message):
+    """A refusal: a stable code and a sentence."""
+
+    code: str
+    detail: str
+    remedy: str | None = None
