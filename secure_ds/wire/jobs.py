@@ -80,7 +80,9 @@ class StepView(Message):
     weights_digest: Digest
     ciphertext_digest: Digest
     spent_units: str
-    answer: list[str] | None = Field(description="noisy sums on the public grid, as integers in text; null until answered")
+    answer: list[str] | None = Field(
+        description="noisy sums on the public grid, as integers in text; null until answered"
+    )
     spent_at: str
 
 

@@ -1,0 +1,107 @@
+"""All configuration, read in one place and validated at start.
+
+Order of precedence: environment variables `SECURE_DS_<FIELD>`, then the TOML file named by `SECURE_DS_CONFIG` (or
+`<home>/config.toml`), then the defaults, which describe an embedded instance on one machine. An unknown key is an error:
+a misspelt setting must not fall back to a default in silence.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+PREFIX = "SECURE_DS_"
+CLIENT_VARIABLES = frozenset({"CONFIG", "URL", "TOKEN", "TRUST_FILE", "PIN"})  # read elsewhere, not settings
+MAX_SOCKET_PATH = 107  # bytes, sun_path of a Unix socket
+
+
+class SettingsError(Exception):
+    """A setting is unknown or has a value that cannot be used."""
+
+    code = "settings_invalid"
+
+
+class Settings(BaseModel):
+    """An instance's configuration; frozen after start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Path = Field(description="directory of the instance")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite under home")
+    blob_directory: Path | None = None
+    custodian_socket: Path | None = None
+    custodian_directory: Path | None = Field(default=None, description="journal, PIN file and token of the custodian")
+    keystore_uri: str = Field(default="", description="pkcs11: URI (RFC 7512) or software:<directory>")
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8443, ge=0, le=65535)
+    api_threads: int = Field(default=64, ge=2, le=512)
+    max_json_bytes: int = Field(default=16 * 2**20, ge=1024)
+    max_blob_bytes: int = Field(default=512 * 2**20, ge=1024)
+    lease_seconds: float = Field(default=30.0, gt=0.5, le=3600)
+    checkpoint_seconds: float = Field(default=60.0, gt=0, le=60)
+    origin: str = Field(default="secure-ds.local/audit", description="name of the audit log on its checkpoints")
+    production: bool = False
+    log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _socket_path_fits(self) -> Self:
+        if len(os.fsencode(self.socket)) > MAX_SOCKET_PATH:
+            raise ValueError(
+                f"custodian_socket: a Unix socket path has at most {MAX_SOCKET_PATH} bytes; use a shorter home"
+            )
+        return self
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the service's database."""
+        return self.database_url or f"sqlite:///{self.home / 'secure_ds.db'}"
+
+    @property
+    def blobs(self) -> Path:
+        """Directory of the uploaded ciphertexts and evaluation keys."""
+        return self.blob_directory or self.home / "blobs"
+
+    @property
+    def socket(self) -> Path:
+        """The custodian's Unix socket."""
+        return self.custodian_socket or self.home / "run" / "custodian.sock"
+
+    @property
+    def custody(self) -> Path:
+        """Directory only the custodian reads: its journal, PIN file and embedded token."""
+        return self.custodian_directory or self.home / "custodian"
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        SettingsError: a key is unknown, a value is out of range, or the TOML file cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    from_environment = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in CLIENT_VARIABLES
+    }
+    home = Path(overrides.get("home") or from_environment.get("home") or "var").absolute()
+    merged = {**_from_file(environment, home), **from_environment, **overrides, "home": home}
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(f"setting {'.'.join(map(str, first['loc'])) or 'value'}: {first['msg']}") from error
+
+
+def _from_file(environment: Mapping[str, str], home: Path) -> dict[str, Any]:
+    named = environment.get(PREFIX + "CONFIG")
+    path = Path(named) if named else home / "config.toml"
+    if not named and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"configuration file {path}: {error}") from error
