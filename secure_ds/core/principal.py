@@ -1,6 +1,7 @@
 """Who is asking: a person with roles in a tenant, or one of the service's own processes.
 
-A principal is built from verified sources only (the token's row, the process's own identity), never from a request body.
+A principal is built from verified sources only (the token's row, the process's own identity), never from a request
+body.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """All configuration, read in one place and validated at start.
 
 Order of precedence: environment variables `SECURE_DS_<FIELD>`, then the TOML file named by `SECURE_DS_CONFIG` (or
-`<home>/config.toml`), then the defaults, which describe an embedded instance on one machine. An unknown key is an error:
-a misspelt setting must not fall back to a default in silence.
+`<home>/config.toml`), then the defaults, which describe an embedded instance on one machine. An unknown key is an
+error: a misspelt setting must not fall back to a default in silence.
 """
 
 import os
@@ -50,7 +50,7 @@ class Settings(BaseModel):
     def _socket_path_fits(self) -> Self:
         if len(os.fsencode(self.socket)) > MAX_SOCKET_PATH:
             raise ValueError(
-                f"custodian_socket: a Unix socket path has at most {MAX_SOCKET_PATH} bytes; use a shorter home"
+                f"custodian_socket: a Unix socket path has at most {MAX_SOCKET_PATH} bytes; shorten home"
             )
         return self
 

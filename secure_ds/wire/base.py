@@ -13,13 +13,13 @@ class Message(BaseModel):
 
 def integral_only(value: Any) -> Any:
     """Accept 4.0 where JSON Schema's `integer` does; refuse booleans and text, which pydantic would coerce."""
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, (bool, str)):
         raise ValueError("must be an integer")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def number_only(value: Any) -> Any:
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, (bool, str)):
         raise ValueError("must be a number")
     return value
 

@@ -81,7 +81,7 @@ class StepView(Message):
     ciphertext_digest: Digest
     spent_units: str
     answer: list[str] | None = Field(
-        description="noisy sums on the public grid, as integers in text; null until answered"
+        description="noisy sums on the public grid, integers as text; null before"
     )
     spent_at: str
 
