@@ -1,0 +1,38 @@
+"""Named parameter sets: the ones a data owner may choose.
+
+A profile fixes what must be known when records are encrypted (parameters and the scale of every column). What a job
+chooses later (radius, steps) moves the other scales, which the planner computes.
+
+| profile | for | statistical bits at 32 decryptions, sigma = 23, 11,982 x 196 |
+|---|---|---|
+| ``strong-16384`` | everything; the default | at least 48, proven |
+| ``fast-8192`` | tests and trials among parties that do not share answers | too few to resist key recovery |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secure_ds.ckks.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Parameters with the scale of the encrypted columns.
+
+    Attributes:
+        name: the name a caller uses.
+        parameters: the CKKS parameters.
+        input_scale: scale of every uploaded column; a power of two, so exact in every encoding.
+    """
+
+    name: str
+    parameters: Parameters
+    input_scale: float
+
+
+STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 40, 40, 60, 60)), 2.0**50)
+FAST = Profile("fast-8192", Parameters.from_bits(8192, (43, 43, 42, 42, 44)), 2.0**29)
+
+PROFILES = {profile.name: profile for profile in (STRONG, FAST)}
+DEFAULT = STRONG
