@@ -1,0 +1,69 @@
+"""Errors of the privacy room. Each carries a stable `code`; messages say what was wrong and what would be right."""
+
+from typing import ClassVar
+
+
+class PrivacyError(Exception):
+    """Root of everything this room raises on purpose."""
+
+    code: ClassVar[str] = "privacy_error"
+
+
+class InvalidPrivacyParameter(PrivacyError, ValueError):
+    """A parameter is outside the range for which the guarantee is proven."""
+
+    code: ClassVar[str] = "invalid_privacy_parameter"
+
+
+class DeltaTooSmall(PrivacyError):
+    """Delta does not even cover the distance between the real mechanism and the ideal Gaussian one."""
+
+    code: ClassVar[str] = "delta_too_small"
+
+
+class BudgetExceeded(PrivacyError):
+    """A reservation would pass the data set's limit.
+
+    Attributes:
+        requested_units: what the job would cost, in units of 1e-12 mu^2.
+        available_units: what is neither spent nor reserved.
+        largest_epsilon: the largest epsilon a job could still take at the data set's delta.
+    """
+
+    code: ClassVar[str] = "budget_exceeded"
+
+    def __init__(self, requested_units: int, available_units: int, largest_epsilon: float, delta: float) -> None:
+        super().__init__(
+            f"the job would cost mu^2 = {requested_units / 1e12:.6g}, but only {available_units / 1e12:.6g} is left; "
+            + (
+                f"a job of epsilon <= {largest_epsilon} at delta = {delta:.3g} would fit"
+                if largest_epsilon
+                else "no job fits any more"
+            )
+        )
+        self.requested_units = requested_units
+        self.available_units = available_units
+        self.largest_epsilon = largest_epsilon
+
+
+class ReleasesExceeded(PrivacyError):
+    """A job has more steps than the data set's key may still decrypt."""
+
+    code: ClassVar[str] = "releases_exceeded"
+
+    def __init__(self, requested: int, available: int) -> None:
+        super().__init__(f"the job decrypts {requested} vectors, but only {available} are left of the key's limit")
+        self.requested = requested
+        self.available = available
+
+
+class StepConflict(PrivacyError):
+    """A step already spent for one ciphertext was asked for again with another."""
+
+    code: ClassVar[str] = "step_conflict"
+
+
+class IllegalSpend(PrivacyError, RuntimeError):
+    """The caller spends what was never reserved: out of order, past the last step, or after the reservation closed."""
+
+    code: ClassVar[str] = "illegal_spend"
