@@ -1,0 +1,147 @@
+"""Decryption, in the custodian only.
+
+Rules kept here:
+
+1. What is decrypted is checked first; every failure afterwards is the same `DecryptionFailed`.
+2. A release is exact integer arithmetic: for the requested coefficients, m = c0 + c1 * s modulo q, *plus the integer
+   noise modulo q*, and only then centred to (-q/2, q/2]. A sum that wraps around therefore wraps with its noise in it:
+   what is read is a function of the noisy residue alone.
+3. Coefficients that get no noise are not computed (see `ntt.sub_ring_coefficients`), so no rounding and no memory
+   image of the answer can carry them.
+4. No native library: a hostile ciphertext meets NumPy arithmetic on arrays of known size, never C++ parsing.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from secure_ds.ckks.errors import DecryptionFailed, MalformedCiphertext
+from secure_ds.ckks.format import check_ciphertext, residues
+from secure_ds.ckks.ntt import PrimeField, Residues, sub_ring_coefficients
+from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.secret_key import SecretKey
+
+
+def decrypt_released(
+    parameters: Parameters,
+    secret_key: SecretKey,
+    ciphertext: bytes | memoryview,
+    *,
+    level: int,
+    scale: float,
+    positions: Sequence[int],
+    noise: Sequence[int],
+) -> list[int]:
+    """Return chosen plaintext coefficients with integer noise added modulo q before centring.
+
+    Formal guarantee: entry i is centre((m[positions[i]] + noise[i]) mod q) for the exact decryption m, q the modulus at
+    `level`; no other coefficient of m influences the result. So for noise independent of m the release is a function
+    of m[positions] + noise, also when that exceeds q/2.
+
+    Args:
+        parameters: the ring and its primes.
+        secret_key: the secret; wiped by the caller.
+        ciphertext: a SEAL file of two polynomials.
+        level: the level the ciphertext must be at.
+        scale: the scale it must state.
+        positions: distinct coefficient positions, 0 to N - 1.
+        noise: one integer per position, in units of the plaintext's coefficients, any size.
+
+    Returns:
+        Integers in (-q/2, q/2], one per position, in units of 1/scale.
+
+    Raises:
+        DecryptionFailed: the ciphertext is malformed or of another place, or the key of another ring.
+        ValueError: positions and noise do not match each other or the ring: a mistake of the caller.
+    """
+    _check_positions(parameters, positions, noise)
+    evaluations = _decrypt(parameters, secret_key, ciphertext, level, scale)
+    primes = parameters.data_primes[: level + 1]
+    count = _sub_ring_size(parameters.poly_modulus_degree, positions)
+    rows = [sub_ring_coefficients(row, prime, count) for row, prime in zip(evaluations, primes, strict=True)]
+    stride, modulus = parameters.poly_modulus_degree // count, parameters.modulus(level)
+    chosen = [[int(row[position // stride]) for row in rows] for position in positions]
+    return [
+        _centred((_recombined(values, primes) + extra) % modulus, modulus)
+        for values, extra in zip(chosen, noise, strict=True)
+    ]
+
+
+def decrypt_slots(
+    parameters: Parameters, secret_key: SecretKey, ciphertext: bytes | memoryview, *, level: int, scale: float
+) -> npt.NDArray[np.float64]:
+    """Return the (N/2,) real parts of the slots, *without noise*: for checks whose outcome alone leaves the custodian.
+
+    Raises:
+        DecryptionFailed: the ciphertext is malformed or of another place, or the key of another ring.
+    """
+    evaluations = _decrypt(parameters, secret_key, ciphertext, level, scale)
+    primes, degree = parameters.data_primes[: level + 1], parameters.poly_modulus_degree
+    rows = [sub_ring_coefficients(row, prime, degree) for row, prime in zip(evaluations, primes, strict=True)]
+    modulus = parameters.modulus(level)
+    columns = zip(*(row.tolist() for row in rows), strict=True)
+    coefficients = [_centred(_recombined(values, primes), modulus) / scale for values in columns]
+    return _slots(np.array(coefficients, dtype=np.float64))
+
+
+def _decrypt(
+    parameters: Parameters, secret_key: SecretKey, ciphertext: bytes | memoryview, level: int, scale: float
+) -> list[Residues]:
+    """Return the evaluations of c0 + c1 * s, one (N,) row per prime of the level."""
+    try:
+        check_ciphertext(ciphertext, parameters, level, scale)
+    except MalformedCiphertext:
+        raise DecryptionFailed from None
+    if secret_key.degree != parameters.poly_modulus_degree:
+        raise DecryptionFailed
+    first, second = residues(ciphertext, parameters, level)
+    rows = []
+    for index, prime in enumerate(parameters.data_primes[: level + 1]):
+        field = PrimeField(prime)
+        masked = field.multiply(second[index], field.montgomery(secret_key.evaluations(prime)))
+        rows.append(field.add(first[index], masked))
+    return rows
+
+
+def _check_positions(parameters: Parameters, positions: Sequence[int], noise: Sequence[int]) -> None:
+    if len(noise) != len(positions) or len(set(positions)) != len(positions):
+        raise ValueError("there must be one noise value for each of the distinct positions")
+    if any(not 0 <= position < parameters.poly_modulus_degree for position in positions):
+        raise ValueError(f"positions must be 0 to {parameters.poly_modulus_degree - 1}")
+
+
+def _sub_ring_size(degree: int, positions: Sequence[int]) -> int:
+    """Return the smallest K such that every position is a multiple of N/K."""
+    return degree // math.gcd(degree, *positions)
+
+
+@lru_cache(maxsize=16)
+def _mixed_radix(primes: tuple[int, ...]) -> tuple[tuple[int, int, int], ...]:
+    """Return, per prime: itself, the product of those before it, and the inverse of that product modulo it."""
+    radices = [math.prod(primes[:index]) for index in range(len(primes))]
+    return tuple((prime, radix, pow(radix, -1, prime)) for prime, radix in zip(primes, radices, strict=True))
+
+
+def _recombined(values: Sequence[int], primes: tuple[int, ...]) -> int:
+    """Return the integer below the product of `primes` with these residues (Garner 1959)."""
+    total = 0
+    for value, (prime, radix, inverse) in zip(values, _mixed_radix(primes), strict=True):
+        total += radix * ((value - total) * inverse % prime)
+    return total
+
+
+def _centred(residue: int, modulus: int) -> int:
+    return residue - modulus if residue > modulus // 2 else residue
+
+
+def _slots(coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Evaluate a real polynomial at zeta^(3^i), zeta = exp(i pi / N), for i below N/2: SEAL's slot order."""
+    degree = coefficients.size
+    twisted = coefficients * np.exp(1j * np.pi * np.arange(degree) / degree)
+    at_odd_powers = np.fft.ifft(twisted) * degree  # entry t is the value at zeta^(2t + 1)
+    powers = np.array([pow(3, index, 2 * degree) for index in range(degree // 2)])
+    values: npt.NDArray[np.float64] = at_odd_powers[(powers - 1) // 2].real
+    return values

@@ -1,0 +1,40 @@
+"""Public feature maps: what may be done to a record before it is encrypted, at no cost in privacy.
+
+Rules kept here:
+
+1. A map is a function of *one record* and of constants declared in its specification. Nothing is fitted on the data:
+   a minimum, a mean or a list of categories taken from the records would let one record change the features of others.
+2. Every map ends in the unit ball: a record becomes (features, bias) with norm at most 1, which is what the sensitivity
+   of training rests on and what the upload check verifies under encryption.
+3. The specification is public, versioned, and the same object runs at prediction; new behaviour is a new version.
+
+To add a map: write one module here with a frozen model that has `map`, `version`, `n_features` and `apply`, and add it
+to the union below.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from secure_ds.data.errors import InvalidDescriptor
+from secure_ds.data.feature_maps.declared_bounds import DeclaredBounds
+from secure_ds.data.feature_maps.mean_pool_images import MeanPoolImages
+
+FeatureMap = Annotated[DeclaredBounds | MeanPoolImages, Field(discriminator="map")]
+
+_ADAPTER: TypeAdapter[FeatureMap] = TypeAdapter(FeatureMap)
+
+
+def parse_feature_map(specification: str | bytes) -> FeatureMap:
+    """Return the feature map that a JSON specification declares.
+
+    Raises:
+        InvalidDescriptor: it declares none, or one with constants out of range.
+    """
+    try:
+        return _ADAPTER.validate_json(specification)
+    except ValidationError as error:
+        raise InvalidDescriptor(f"not a feature map: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from None
+
+
+__all__ = ["DeclaredBounds", "FeatureMap", "MeanPoolImages", "parse_feature_map"]

@@ -1,0 +1,72 @@
+"""Read records from files: CSV (plain or gzip, with a header) and NPZ (never with pickles)."""
+
+import csv
+import gzip
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Final, cast
+
+import numpy as np
+
+from secure_ds.data.errors import InvalidRecords, UnreadableFile
+from secure_ds.data.records import Records
+
+
+def load(path: Path) -> Records:
+    """Read a data file by its suffix: `.csv`, `.csv.gz` or `.npz`.
+
+    Raises:
+        UnreadableFile: the suffix is another one, or the content does not fit it.
+    """
+    for suffix, reader in _READERS.items():
+        if path.name.endswith(suffix):
+            return reader(path)
+    raise UnreadableFile(f"{path.name}: the name must end in one of {', '.join(_READERS)}")
+
+
+def load_csv(path: Path) -> Records:
+    """Read a CSV file whose first row names its columns; cells stay text until a number is asked for."""
+    try:
+        with _open_text(path) as lines:
+            header, *rows = csv.reader(lines)
+    except (OSError, ValueError, EOFError, csv.Error) as error:
+        raise UnreadableFile(f"{path.name}: not a CSV file with a header ({type(error).__name__})") from None
+    if len(set(header)) != len(header):
+        raise UnreadableFile(f"{path.name}: two columns have the same name")
+    for number, row in enumerate(rows):
+        if len(row) != len(header):
+            raise UnreadableFile(f"{path.name}: row {number} has {len(row)} cells, the header has {len(header)}")
+    return _records(path, dict(zip(header, map(np.array, zip(*rows, strict=True)), strict=False)))
+
+
+def load_npz(path: Path, members: tuple[str, ...] = ()) -> Records:
+    """Read arrays of an NPZ file as columns.
+
+    Args:
+        path: the file.
+        members: names of the arrays to read; all of them where none is named.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return _records(path, {name: archive[name] for name in members or archive.files})
+    except KeyError as error:
+        raise UnreadableFile(f"{path.name}: there is no array {error}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UnreadableFile(f"{path.name}: not an NPZ file of plain arrays ({type(error).__name__})") from None
+
+
+def _records(path: Path, columns: dict[str, np.ndarray]) -> Records:
+    try:
+        return Records(columns)
+    except InvalidRecords as error:
+        raise UnreadableFile(f"{path.name}: {error}") from None
+
+
+def _open_text(path: Path) -> IO[str]:
+    if path.name.endswith(".gz"):
+        return cast(IO[str], gzip.open(path, "rt", encoding="utf-8", newline=""))
+    return path.open(encoding="utf-8", newline="")
+
+
+_READERS: Final[dict[str, Callable[[Path], Records]]] = {".csv": load_csv, ".csv.gz": load_csv, ".npz": load_npz}
