@@ -13,6 +13,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -82,6 +83,20 @@ class PolicyEngine:
     def sources(self) -> PolicySources:
         """The texts this engine was made of."""
         return self._sources
+
+    def without(self, name: str) -> "PolicyEngine":
+        """The same policies lacking one, to see what it is worth. For tests of policies only, never to enforce with.
+
+        Raises:
+            KeyError: there is no policy of that name.
+        """
+        policies = _parse("policies", "\n".join(self._sources.files.values()))
+        static = policies["staticPolicies"]
+        del static[{named: cedar_id for cedar_id, named in self._names.items()}[name]]
+        weakened = copy(self)
+        weakened._policies = cedarpy.PolicySet.from_json_str(json.dumps(policies))
+        weakened.policy_version = f"{self.policy_version} without {name}"
+        return weakened
 
     def decide(self, request: Request) -> Decision:
         """Decide one request. Never raises for what a request holds: what cannot be evaluated is denied."""

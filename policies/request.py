@@ -4,7 +4,7 @@ A fact that is not known is absent, never a default that could pass for knowledg
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -54,7 +54,7 @@ class Context:
 
     def to_cedar(self) -> dict[str, Any]:
         """The facts that are known, in Cedar's JSON form."""
-        facts = {name: getattr(self, name) for name in self.__slots__} | {"door": str(self.door)}
+        facts = asdict(self) | {"door": str(self.door)}
         return {name: value for name, value in facts.items() if value is not None}
 
 
