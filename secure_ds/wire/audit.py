@@ -1,8 +1,29 @@
 """Messages about the audit log."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from secure_ds.wire.base import Message
+from pydantic import Field
+
+from secure_ds.wire.base import DatasetId, JobId, Message, ModelId, PageQuery, Timestamp
+
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/-]{1,128}$")]
+FreeText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+
+
+class AuditQuery(PageQuery):
+    """Which entries to show, newest first; every filter given must hold. `since` is inclusive, `until` is not."""
+
+    actor: Word | None = None
+    action: Word | None = None
+    outcome: Word | None = None
+    dataset_id: DatasetId | None = None
+    job_id: JobId | None = None
+    model_id: ModelId | None = None
+    object_id: Word | None = None
+    request_id: Word | None = None
+    since: Timestamp | None = None
+    until: Timestamp | None = None
+    text: FreeText | None = Field(default=None, description="appears anywhere in the entry, whatever the case")
 
 
 class EntryView(Message):

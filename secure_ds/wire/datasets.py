@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from secure_ds.wire.base import Base64, DatasetId, Digest, Message
+from secure_ds.wire.base import Base64, Clearance, DatasetId, Digest, Message
 
 
 class Signature(Message):
@@ -26,7 +26,7 @@ class DatasetCreate(Message):
     envelope: Envelope
     sealed_key: Base64 = Field(min_length=100, max_length=8_000_000)
     name: str = Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")
-    sensitivity: int = Field(ge=0, le=3, default=2)
+    sensitivity: Clearance = 2
 
 
 class Refusal(Message):

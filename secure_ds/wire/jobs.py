@@ -1,10 +1,26 @@
 """Messages about quotes and jobs."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from secure_ds.wire.base import DatasetId, Delta, Digest, Epsilon, JobId, Message, ModelId, Purpose, Real, Steps
+from secure_ds.wire.base import (
+    DatasetId,
+    Delta,
+    Digest,
+    Epsilon,
+    JobId,
+    Message,
+    ModelId,
+    Purpose,
+    Steps,
+    number_only,
+)
+
+# The bounds stand before the validator: behind it they would vanish from the JSON schema.
+Radius = Annotated[float, Field(gt=0, le=64), BeforeValidator(number_only)]
+LearningRate = Annotated[float, Field(gt=0, le=1000), BeforeValidator(number_only)]
+Momentum = Annotated[float, Field(ge=0, lt=1), BeforeValidator(number_only)]
 
 
 class TrainingRequest(Message):
@@ -16,9 +32,9 @@ class TrainingRequest(Message):
     epsilon: Epsilon
     delta: Delta
     steps: Steps | None = None
-    radius: Real | None = Field(default=None, gt=0, le=64)
-    learning_rate: Real | None = Field(default=None, gt=0, le=1000)
-    momentum: Real | None = Field(default=None, ge=0, lt=1)
+    radius: Radius | None = None
+    learning_rate: LearningRate | None = None
+    momentum: Momentum | None = None
 
 
 class QuoteView(Message):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from secure_ds.wire.base import Base64, Message
+from secure_ds.wire.base import Base64, Message, Purpose
 
 
 class PublicKeys(Message):
@@ -37,9 +37,9 @@ class PolicySetView(Message):
 class ExplainRequest(Message):
     """Ask what the policies would say about an action of the caller's own on an object."""
 
-    action: str = Field(max_length=64)
-    object_id: str | None = Field(default=None, max_length=64)
-    purpose: str | None = Field(default=None, max_length=64)
+    action: str = Field(pattern=r"^[a-z]{1,32}:[a-z_]{1,32}$")
+    object_id: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,64}$")
+    purpose: Purpose | None = None
 
 
 class ExplainView(Message):
