@@ -1,0 +1,65 @@
+"""Jobs: added once, moved through their life under their row lock, listed newest first."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement
+
+from secure_ds.jobs.errors import IllegalTransition
+from secure_ds.jobs.lifecycle import JobState, is_final, move
+from secure_ds.store.repositories.base import Repository, add, change, find, page, require, values_of
+from secure_ds.store.rows import JobRow
+from secure_ds.store.tables import jobs
+
+
+class Jobs(Repository):
+    """The jobs of all tenants."""
+
+    def add(self, row: JobRow) -> None:
+        """Add a job. Raises `AlreadyExists`."""
+        add(self._connection, jobs, values_of(row), row.id)
+
+    def get(self, job_id: str) -> JobRow | None:
+        """Return a job, or None."""
+        return find(self._connection, jobs, JobRow, jobs.c.id == job_id)
+
+    def list(
+        self, tenant: str | None, submitter: str | None, dataset_id: str | None, after: str | None, limit: int
+    ) -> Sequence[JobRow]:
+        """Return a page of jobs, newest first; None leaves a condition out. Raises `UnknownCursor`."""
+        wanted = {"tenant": tenant, "submitter": submitter, "dataset_id": dataset_id}
+        conditions: list[ColumnElement[bool]] = [
+            jobs.c[name] == value for name, value in wanted.items() if value is not None
+        ]
+        return page(self._connection, jobs, JobRow, jobs.c.submitted_at, conditions, after, limit)
+
+    def move(self, job_id: str, to_state: JobState, failure: str | None = None, model_id: str | None = None) -> JobRow:
+        """Move a job and return it as it is then; a final state also sets its `finished_at`.
+
+        Args:
+            job_id: the job.
+            to_state: where it goes.
+            failure: why it failed, in words that hold no data.
+            model_id: the model it made.
+
+        Raises:
+            NotFound: there is no such job.
+            IllegalTransition: it may not go there.
+        """
+        row = require(self._connection, jobs, JobRow, job_id)
+        state = move(row.state, to_state)
+        finished_at = self._now if is_final(state) else None
+        return change(
+            self._connection, jobs, row, state=state, finished_at=finished_at, failure=failure, model_id=model_id
+        )
+
+    def request_cancel(self, job_id: str) -> JobRow:
+        """Ask that a job stop before its next step; again changes nothing.
+
+        Raises:
+            NotFound: there is no such job.
+            IllegalTransition: it is over.
+        """
+        row = require(self._connection, jobs, JobRow, job_id)
+        if is_final(row.state):
+            raise IllegalTransition("job", row.state, JobState.CANCELLED, [])
+        return change(self._connection, jobs, row, cancel_requested=True)

@@ -1,0 +1,135 @@
+"""The privacy budgets, durably: load the state under its row lock, apply one pure rule of `privacy.ledger`, store it.
+
+Rules:
+    - The rules are `privacy.ledger`'s, and the database repeats the limits as constraints.
+    - Every change holds the lock of the data set's budget, so concurrent submitters are admitted one after the other.
+    - `spends` is append-only. The totals in `budgets` are always the sums over it and over the open reservations.
+"""
+
+from sqlalchemy import insert, select, update
+
+from secure_ds.privacy import ledger as rules
+from secure_ds.privacy.ledger import Budget, Limit, Reservation
+from secure_ds.store.errors import NotFound
+from secure_ds.store.repositories.base import Repository, add, columns_of, values_of
+from secure_ds.store.rows import SpendRow
+from secure_ds.store.tables import budgets, reservations, spends
+
+
+class Ledger(Repository):
+    """The budgets of all data sets, what jobs reserved of them, and what was released."""
+
+    def open(self, dataset_id: str, limit: Limit) -> None:
+        """Give a data set the budget that its owner signed. Raises `AlreadyExists`."""
+        values = {
+            "dataset_id": dataset_id,
+            "epsilon": limit.epsilon,
+            "delta": limit.delta,
+            "releases": limit.releases,
+            "coordinates": limit.coordinates,
+            "limit_units": limit.units,
+        }
+        add(self._connection, budgets, values | _totals(Budget(limit)), f"the budget of {dataset_id}")
+
+    def budget(self, dataset_id: str) -> Budget:
+        """Return the state of a data set's budget. Raises `NotFound`."""
+        return self._load_budget(dataset_id, lock=False)
+
+    def reservation(self, job_id: str) -> Reservation:
+        """Return what a job reserved and has spent of it. Raises `NotFound`."""
+        query = select(reservations.c.charges, reservations.c.settled_at).where(reservations.c.job_id == job_id)
+        found = self._connection.execute(query).one_or_none()
+        if found is None:
+            raise NotFound(f"job {job_id} has reserved nothing")
+        digests = select(spends.c.digest).where(spends.c.job_id == job_id).order_by(spends.c.step)
+        spent = tuple(self._connection.execute(digests).scalars())
+        return Reservation(job_id, found.charges, spent, settled=found.settled_at is not None)
+
+    def reserve(self, dataset_id: str, job_id: str, charges: tuple[int, ...]) -> Reservation:
+        """Set the cost of each step of a job aside, in units of 1e-12 mu^2.
+
+        Raises:
+            NotFound: the data set has no budget.
+            BudgetExceeded: it does not fit; the message says what would.
+            ReleasesExceeded: too few decryptions are left for so many steps.
+            AlreadyExists: the job has a reservation.
+        """
+        budget, reservation = rules.reserve(self._load_budget(dataset_id), job_id, charges)
+        values = {"job_id": job_id, "dataset_id": dataset_id, "charges": charges, "reserved_at": self._now}
+        add(self._connection, reservations, values, f"the reservation of {job_id}")
+        self._store_budget(dataset_id, budget)
+        return reservation
+
+    def spend(self, dataset_id: str, job_id: str, step: int, digest: str) -> SpendRow:
+        """Spend a step for the ciphertext `digest`; asking again for the same returns what was recorded.
+
+        Raises:
+            NotFound: the data set has no budget, or the job no reservation in it.
+            StepConflict: the step was spent for another ciphertext.
+            IllegalSpend: it is not the job's next step, or the job is settled.
+        """
+        budget = self._load_budget(dataset_id)
+        if self._dataset_of(job_id) != dataset_id:
+            raise NotFound(f"job {job_id} has reserved nothing of data set {dataset_id}")
+        reservation = self.reservation(job_id)
+        spent_budget, spent = rules.spend(budget, reservation, step, digest)
+        if spent == reservation:
+            return self._spend_row(job_id, step)
+        row = SpendRow(dataset_id, job_id, step, spent.charges[step], digest, self._now)
+        self._connection.execute(insert(spends), values_of(row))
+        self._store_budget(dataset_id, spent_budget)
+        return row
+
+    def settle(self, job_id: str) -> Reservation:
+        """End a job: what it reserved and never released goes back; again changes nothing. Raises `NotFound`."""
+        dataset_id = self._dataset_of(job_id)
+        budget = self._load_budget(dataset_id)
+        reservation = self.reservation(job_id)
+        if reservation.settled:
+            return reservation
+        budget, settled = rules.settle(budget, reservation)
+        self._store_budget(dataset_id, budget)
+        self._connection.execute(
+            update(reservations).where(reservations.c.job_id == job_id).values(settled_at=self._now)
+        )
+        return settled
+
+    def spends(self, dataset_id: str) -> list[SpendRow]:
+        """Return everything ever spent on a data set, in the order of time, job and step."""
+        query = (
+            select(*columns_of(spends, SpendRow))
+            .where(spends.c.dataset_id == dataset_id)
+            .order_by(spends.c.spent_at, spends.c.job_id, spends.c.step)
+        )
+        return [SpendRow(**row) for row in self._connection.execute(query).mappings()]
+
+    def _load_budget(self, dataset_id: str, lock: bool = True) -> Budget:
+        query = select(budgets).where(budgets.c.dataset_id == dataset_id)
+        found = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        if found is None:
+            raise NotFound(f"data set {dataset_id} has no budget")
+        limit = Limit(found.epsilon, found.delta, found.releases, found.coordinates)
+        return Budget(limit, found.spent_units, found.reserved_units, found.spent_releases, found.reserved_releases)
+
+    def _store_budget(self, dataset_id: str, budget: Budget) -> None:
+        self._connection.execute(update(budgets).where(budgets.c.dataset_id == dataset_id).values(**_totals(budget)))
+
+    def _dataset_of(self, job_id: str) -> str:
+        query = select(reservations.c.dataset_id).where(reservations.c.job_id == job_id)
+        dataset_id: str | None = self._connection.execute(query).scalar_one_or_none()
+        if dataset_id is None:
+            raise NotFound(f"job {job_id} has reserved nothing")
+        return dataset_id
+
+    def _spend_row(self, job_id: str, step: int) -> SpendRow:
+        query = select(*columns_of(spends, SpendRow)).where(spends.c.job_id == job_id, spends.c.step == step)
+        return SpendRow(**self._connection.execute(query).mappings().one())
+
+
+def _totals(budget: Budget) -> dict[str, int]:
+    return {
+        "spent_units": budget.spent_units,
+        "reserved_units": budget.reserved_units,
+        "spent_releases": budget.spent_releases,
+        "reserved_releases": budget.reserved_releases,
+    }
