@@ -1,10 +1,10 @@
 """Messages about the audit log."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from secure_ds.wire.base import DatasetId, JobId, Message, ModelId, PageQuery, Timestamp
+from secure_ds.wire.base import Count, DatasetId, JobId, Message, ModelId, PageQuery, Timestamp
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/-]{1,128}$")]
 FreeText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
@@ -24,6 +24,26 @@ class AuditQuery(PageQuery):
     since: Timestamp | None = None
     until: Timestamp | None = None
     text: FreeText | None = Field(default=None, description="appears anywhere in the entry, whatever the case")
+
+
+class ExportQuery(Message):
+    """How to export: `jsonl` can be verified offline, `csv` is for spreadsheets."""
+
+    form: Literal["jsonl", "csv"] = "jsonl"
+
+
+class InclusionQuery(Message):
+    """Prove that entry `index` is in the tree of `size` entries; without a size, the present tree."""
+
+    index: Count
+    size: Count | None = None
+
+
+class ConsistencyQuery(Message):
+    """Prove that the tree of `new_size` entries (without a size, the present tree) continues that of `old_size`."""
+
+    old_size: Count
+    new_size: Count | None = None
 
 
 class EntryView(Message):

@@ -52,14 +52,19 @@ Clearance = Annotated[int, Field(ge=0, le=3), BeforeValidator(integral_only)]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}), AfterValidator(_utc)]
 
 Item = TypeVar("Item")
-_COUNT = re.compile(r"[0-9]{1,15}(\.0+)?", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,16}(\.0+)?", re.ASCII)
 
 
 def count_from_text(value: Any) -> Any:
     """Read a number as a query string carries it; 4.0 is an integer, as in JSON Schema."""
-    if isinstance(value, str) and _COUNT.fullmatch(value):
-        return int(value.partition(".")[0])
-    return value
+    if not isinstance(value, str):
+        return value
+    if not _COUNT.fullmatch(value):
+        raise ValueError("must be an integer")
+    return int(value.partition(".")[0])
+
+
+Count = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(count_from_text)]
 
 
 class PageQuery(Message):

@@ -12,8 +12,10 @@ from secure_ds.wire.base import (
     JobId,
     Message,
     ModelId,
+    PageQuery,
     Purpose,
     Steps,
+    count_from_text,
     number_only,
 )
 
@@ -65,6 +67,12 @@ class JobSubmit(TrainingRequest):
     plan_digest: Digest | None = None
 
 
+class JobQuery(PageQuery):
+    """Which jobs to list."""
+
+    dataset_id: DatasetId | None = None
+
+
 class JobView(Message):
     """A job as its readers see it."""
 
@@ -96,10 +104,14 @@ class StepView(Message):
     weights_digest: Digest
     ciphertext_digest: Digest
     spent_units: str
-    answer: list[str] | None = Field(
-        description="noisy sums on the public grid, integers as text; null before"
-    )
+    answer: list[str] | None = Field(description="noisy sums on the public grid, integers as text; null before")
     spent_at: str
+
+
+class EventQuery(Message):
+    """How many events of a stream to send at most; without a limit, all until the job ends."""
+
+    limit: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(count_from_text)] | None = None
 
 
 class JobEvent(Message):

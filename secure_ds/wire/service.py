@@ -51,6 +51,12 @@ class ExplainView(Message):
     explanation: str
 
 
+class Health(Message):
+    """That a process answers."""
+
+    status: str
+
+
 class Readiness(Message):
     """Whether the service can take work, part by part."""
 
