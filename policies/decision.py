@@ -58,7 +58,7 @@ class PolicyEngine:
         self._sources = sources
         self._schema = _parse_schema(sources.schema)
         self._rules = _index(sources.files)
-        text = "\n".join(sources.files.values())
+        text = sources.policy_text()
         _require_valid(text, self._schema)
         self._policies = cedarpy.PolicySet.from_str(text)
         self._names = _names_by_cedar_id(text)
@@ -90,7 +90,7 @@ class PolicyEngine:
         Raises:
             KeyError: there is no policy of that name.
         """
-        policies = _parse("policies", "\n".join(self._sources.files.values()))
+        policies = _parse("policies", self._sources.policy_text())
         static = policies["staticPolicies"]
         del static[{named: cedar_id for cedar_id, named in self._names.items()}[name]]
         weakened = copy(self)
@@ -142,7 +142,7 @@ class PolicyEngine:
         """The error with the policy's own name, and without the dump of entities that Cedar quotes."""
         evaluation = _EVALUATION_ERROR.fullmatch(error)
         if evaluation is None:
-            return error.rpartition("]: ")[2].splitlines()[0]
+            return error.rpartition("]: ")[2].partition("\n")[0]
         return f"{self._names.get(evaluation['policy'], 'unknown policy')}: {evaluation['problem']}"
 
 

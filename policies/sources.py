@@ -35,6 +35,10 @@ class PolicySources:
     schema: str
     files: Mapping[str, str]
 
+    def policy_text(self) -> str:
+        """All policies as one text, in the order of the files."""
+        return "\n".join(self.files.values())
+
     def version(self) -> str:
         """Digest (`sha256:<hex>`) of schema and policy files, names included."""
         content = rfc8785.dumps({"format": _VERSION_TAG, "schema": self.schema, "files": {**self.files}})

@@ -16,10 +16,15 @@ def test_the_shipped_directory_is_complete() -> None:
     assert {name.partition("/")[0] for name in sources.files} == {"permit", "forbid"}
 
 
+def empty_forbids(directory: Path) -> None:
+    for path in (directory / "forbid").iterdir():
+        path.unlink()
+
+
 BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no directory": (shutil.rmtree, "permit/ cannot be read"),
     "no forbids": (lambda d: shutil.rmtree(d / "forbid"), "forbid/ cannot be read"),
-    "forbids emptied": (lambda d: [path.unlink() for path in (d / "forbid").iterdir()], "forbid/ is empty"),
+    "forbids emptied": (empty_forbids, "forbid/ is empty"),
     "misspelt extension": (
         lambda d: (d / "forbid/tenant.cedar").rename(d / "forbid/tenant.ceder"),
         "tenant.ceder: only .cedar files",
