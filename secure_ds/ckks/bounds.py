@@ -1,0 +1,105 @@
+"""Proven bounds on CKKS noise, uniform over data, weights and steps.
+
+Rules kept here:
+  1. A bound holds for *every* record set the norm check admits and every weight vector of norm at most R, chosen with
+     full knowledge of the noise. Nothing is assumed independent of the noise, no rounding error is assumed random.
+  2. Probability enters only through the secret key, the noise of the keys and the noise of encryption, all drawn once
+     per data set. Three events of probability at most 2**-FAILURE_BITS each cover them; their union is below 2**-40.
+  3. Inequalities only ever go up.
+
+Notation. R = Z[X]/(X^N + 1). For a in R: ||a|| is the l2 norm of its coefficients and |a|_can the largest modulus of
+its N embeddings a(zeta). Multiplication by a is diagonal in the embeddings, so ||a b|| <= |a|_can ||b||. The N/2 slots
+are the embeddings up to conjugation, so their l2 norm is sqrt(N/2) ||a||.
+
+Sub-Gaussian facts. X is sub-Gaussian with proxy v when E exp(tX) <= exp(v t^2 / 2).
+  - A uniform ternary coefficient has proxy 2/3: (1 + 2 cosh t)/3 <= exp(t^2/3), term by term.
+  - SEAL's error (difference of two sums of 21 bits) has proxy 42/4 = 10.5: cosh(t/2)^42 <= exp(42 t^2 / 8). A clipped
+    Gaussian of deviation 3.2, SEAL's other build option, has a smaller one.
+  - For a with independent coefficients of proxy v, Re(exp(i theta) a(zeta)) has proxy v N/2 (the squared cosines sum
+    to N/2 at an odd root of unity). |a(zeta)| is at most 1/cos(pi/16) times the largest of 16 such directions. A union
+    over the N/2 slots and `count` polynomials gives `_embedding_bound`.
+  - For E of independent entries of proxy v, m x d, and a fixed unit vector w, Hsu, Kakade and Zhang (2012, theorem
+    2.1) give ||E w||^2 <= v (m + 2 sqrt(m t) + 2t) except with probability exp(-t). A net of the sphere of fineness
+    1/10 has at most 21^d points, and ||E|| <= max over the net / (1 - 1/10): `encryption_operator`.
+
+Rounding. Rescaling by q and the last part of key switching turn (c0, c1) into (c0 - r0, c1 - r1)/q with |r| <= q/2, an
+error r0/q + (r1/q) s of norm at most sqrt(N)/2 (1 + |s|_can), whatever r0 and r1 are: `rounding`.
+
+Key switching from level l (Han and Ki 2020, SEAL's variant): the error is sum_i d_i e_i / P plus one rounding, with
+digits 0 <= d_i < q_i, so its norm is at most |e|_can sqrt(N) (q_0 + ... + q_l)/P + rounding: `key_switching`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from secure_ds.ckks.parameters import Parameters
+
+FAILURE_BITS = 42  # each of three events; the union stays below 2**-40
+ERROR_PROXY = 42 / 4
+SECRET_PROXY = 2 / 3
+_DIRECTIONS = 16
+_NET_FINENESS = 0.1
+_FFT_RELATIVE_ERROR = 8 * 2.0**-53  # per butterfly stage of SEAL's double-precision transform
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """Bounds for one ring and one shape of data set; all in units of coefficients, unscaled.
+
+    Attributes:
+        parameters: the CKKS parameters.
+        n_columns: encrypted columns (features and label).
+        n_blocks: ciphertexts per column.
+    """
+
+    parameters: Parameters
+    n_columns: int
+    n_blocks: int
+
+    @property
+    def _degree(self) -> int:
+        return self.parameters.poly_modulus_degree
+
+    @property
+    def slot_factor(self) -> float:
+        """sqrt(N/2): l2 norm of the slots per l2 norm of the coefficients."""
+        return math.sqrt(self._degree / 2)
+
+    @property
+    def rounding(self) -> float:
+        """Bound the norm of the error of one rescaling."""
+        secret = _embedding_bound(self._degree, SECRET_PROXY, count=1)
+        return math.sqrt(self._degree) / 2 * (1 + secret)
+
+    def key_switching(self, level: int) -> float:
+        """Bound the norm of the error of one relinearisation or automorphism at `level`."""
+        n_key_polynomials = len(self.parameters.data_primes) + 2 * (2 + self._degree.bit_length())
+        noise = _embedding_bound(self._degree, ERROR_PROXY, count=n_key_polynomials)
+        digits = sum(self.parameters.data_primes[: level + 1]) / self.parameters.special_prime
+        return noise * math.sqrt(self._degree) * digits + self.rounding
+
+    @property
+    def encryption_operator(self) -> float:
+        """Bound sup over unit w of ||slots of sum_j w_j e_j|| over all blocks, e_j the encryption errors."""
+        rows = self.n_blocks * self._degree
+        exponent = self.n_columns * math.log(1 + 2 / _NET_FINENESS) + FAILURE_BITS * math.log(2)
+        square = rows + 2 * math.sqrt(rows * exponent) + 2 * exponent
+        return self.slot_factor * math.sqrt(ERROR_PROXY * square) / (1 - _NET_FINENESS)
+
+    def encoding_operator(self, n_records: int, scale: float) -> float:
+        """The same for the errors of encoding at `scale`: half a unit per coefficient, and the transform in doubles.
+
+        These do not depend on any secret.
+        """
+        half_units = math.sqrt(self.n_columns * self.n_blocks * self._degree) / 2
+        stages = math.log2(self._degree)
+        transform = _FFT_RELATIVE_ERROR * stages * math.sqrt(2 * n_records) * scale
+        return self.slot_factor * half_units + transform
+
+
+def _embedding_bound(degree: int, proxy: float, count: int) -> float:
+    """Bound |a|_can for `count` random polynomials together, except with probability 2**-FAILURE_BITS."""
+    events = math.log(_DIRECTIONS * degree / 2 * count) + FAILURE_BITS * math.log(2)
+    return math.sqrt(proxy * degree * events) / math.cos(math.pi / _DIRECTIONS)

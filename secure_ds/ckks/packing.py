@@ -1,0 +1,105 @@
+"""Ring packing: the slot sums of many ciphertexts in one, without a rotation.
+
+For real slot values, their sum is N/2 times the constant coefficient m_0. The tree of Chen, Dai, Kim and Song (2021,
+"Efficient homomorphic conversion between (ring) LWE ciphertexts") gathers the constant coefficients of K inputs, and a
+trace clears every other coefficient.
+
+Rules kept here:
+  1. Packing `count` inputs, K = count rounded up to a power of two, leaves N * m_0 of input i, that is twice the sum
+     of its slots, in coefficient bit-reverse(i) * N/K, and zero in every other coefficient.
+  2. It uses at most count + log2(N) automorphisms and only elements of `galois_elements`.
+  3. Inputs are asked for one at a time, in order, and at most log2(K) + 1 values are held.
+
+A node over m inputs combines its halves e and o into (e + X^(N/m) o) + phi(e - X^(N/m) o) with phi: X -> X^(m+1), which
+fixes X^(2N/m) and negates X^(N/m). Bit-reversed positions put absent inputs into odd halves, which cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from secure_ds.ckks.parameters import Parameters
+
+T = TypeVar("T")
+
+
+class Ring(Protocol[T]):
+    """What packing needs of a ring element, encrypted or not."""
+
+    @property
+    def degree(self) -> int:
+        """N."""
+
+    def add(self, left: T, right: T) -> T:
+        """Return left + right."""
+
+    def subtract(self, left: T, right: T) -> T:
+        """Return left - right."""
+
+    def shift(self, value: T, exponent: int) -> T:
+        """Return X**exponent * value."""
+
+    def automorphism(self, value: T, element: int) -> T:
+        """Return value with X replaced by X**element."""
+
+
+def padded_count(count: int) -> int:
+    """Return K: `count` rounded up to a power of two."""
+    return 1 << (count - 1).bit_length()
+
+
+def positions(degree: int, count: int) -> tuple[int, ...]:
+    """Return the coefficient that holds input i, for i = 0 .. count - 1.
+
+    Raises:
+        ValueError: there are no inputs, or more than coefficients.
+    """
+    if not 1 <= count <= degree:
+        raise ValueError(f"1 to {degree} inputs can be packed, got {count}")
+    padded = padded_count(count)
+    width = padded.bit_length() - 1
+    return tuple(_reverse_bits(index, width) * (degree // padded) for index in range(count))
+
+
+def galois_elements(parameters: Parameters) -> tuple[int, ...]:
+    """Return the elements g of all automorphisms X -> X^g that circuits use, ascending.
+
+    log2(N) for packing and the trace, 2^k + 1 each, and 2N - 1, complex conjugation, for the norm check. Keys for them
+    are made on the chain `parameters.tail`.
+    """
+    degree = parameters.poly_modulus_degree
+    packing = (2**exponent + 1 for exponent in range(1, degree.bit_length()))
+    return (*packing, 2 * degree - 1)
+
+
+def pack(ring: Ring[T], inputs: Callable[[int], T], count: int) -> T:
+    """Pack inputs(0) .. inputs(count - 1) into one element; see the module's rules.
+
+    Args:
+        ring: arithmetic of the elements.
+        inputs: makes input i; called once for each, in ascending order.
+        count: number of inputs, 1 to N.
+    """
+    padded = padded_count(count)
+    packed = _pack_node(ring, inputs, padded, 0, count)
+    size = padded
+    while size < ring.degree:
+        size *= 2
+        packed = ring.add(packed, ring.automorphism(packed, size + 1))
+    return packed
+
+
+def _pack_node(ring: Ring[T], inputs: Callable[[int], T], size: int, first: int, present: int) -> T:
+    if size == 1:
+        return inputs(first)
+    half = size // 2
+    even = _pack_node(ring, inputs, half, first, min(present, half))
+    if present <= half:
+        return ring.add(even, ring.automorphism(even, size + 1))
+    odd = ring.shift(_pack_node(ring, inputs, half, first + half, present - half), ring.degree // size)
+    return ring.add(ring.add(even, odd), ring.automorphism(ring.subtract(even, odd), size + 1))
+
+
+def _reverse_bits(value: int, width: int) -> int:
+    return int(f"{value:0{width}b}"[::-1], 2) if width else 0
