@@ -9,7 +9,7 @@ Rules kept here:
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -17,8 +17,10 @@ from tenseal import sealapi
 
 from secure_ds.ckks.context import seal_context
 from secure_ds.ckks.format import COMPRESSION_NONE, HEADER, SEAL_MAGIC, SEAL_VERSION
+from secure_ds.ckks.key_files import GALOIS_TAIL, RELIN, RELIN_TAIL
 from secure_ds.ckks.memory_io import load, save
 from secure_ds.ckks.ntt import transform
+from secure_ds.ckks.packing import galois_elements
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.secret_key import SecretKey
 
@@ -48,6 +50,13 @@ def generate_galois_keys(parameters: Parameters, secret_key: SecretKey, elements
     keys = sealapi.GaloisKeys()
     _generator(parameters, secret_key).create_galois_keys(sorted(set(elements)), keys)
     return save(keys)
+
+
+def generate_key_files(parameters: Parameters, secret_key: SecretKey) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, file) of every evaluation key a data set comes with, in the order of `key_files.KEY_NAMES`."""
+    yield GALOIS_TAIL, generate_galois_keys(parameters.tail, secret_key, galois_elements(parameters))
+    yield RELIN, generate_relin_keys(parameters, secret_key)
+    yield RELIN_TAIL, generate_relin_keys(parameters.tail, secret_key)
 
 
 def seal_secret_key(parameters: Parameters, secret_key: SecretKey) -> sealapi.SecretKey:

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -26,7 +26,11 @@ def load(path: Path) -> Records:
 
 
 def load_csv(path: Path) -> Records:
-    """Read a CSV file whose first row names its columns; cells stay text until a number is asked for."""
+    """Read a CSV file whose first row names its columns; cells stay text until a number is asked for.
+
+    Raises:
+        UnreadableFile: it is not UTF-8 CSV with a header, or rows differ in length (the first after the header is 0).
+    """
     try:
         with _open_text(path) as lines:
             header, *rows = csv.reader(lines)
@@ -40,16 +44,21 @@ def load_csv(path: Path) -> Records:
     return _records(path, dict(zip(header, map(np.array, zip(*rows, strict=True)), strict=False)))
 
 
-def load_npz(path: Path, members: tuple[str, ...] = ()) -> Records:
+def load_npz(path: Path, members: Mapping[str, str] | None = None) -> Records:
     """Read arrays of an NPZ file as columns.
 
     Args:
         path: the file.
-        members: names of the arrays to read; all of them where none is named.
+        members: name of an array in the file to name of its column, e.g. `{"x_train": "image", "y_train": "label"}`;
+            every array under its own name where this is absent.
+
+    Raises:
+        UnreadableFile: it is no NPZ file, needs unpickling, or lacks an array.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return _records(path, {name: archive[name] for name in members or archive.files})
+            columns = members or {name: name for name in archive.files}
+            return _records(path, {column: archive[name] for name, column in columns.items()})
     except KeyError as error:
         raise UnreadableFile(f"{path.name}: there is no array {error}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

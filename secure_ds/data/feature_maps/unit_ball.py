@@ -40,4 +40,5 @@ class UnitBall(Declaration):
 
 def slack(records: FloatArray) -> FloatArray:
     """Return the (n,) column sqrt(1 - |x|^2) that completes each record of norm at most 1 to norm 1 exactly."""
-    return np.sqrt(np.maximum(0.0, 1.0 - np.einsum("ij,ij->i", records, records)))
+    rest: FloatArray = np.sqrt(np.maximum(0.0, 1.0 - np.einsum("ij,ij->i", records, records)))
+    return rest

@@ -1,0 +1,45 @@
+"""Which evaluation keys a data set comes with, each on the shortest chain of primes that serves its use.
+
+Pure Python: the process that receives uploads checks them with it.
+
+| name | for | chain |
+|---|---|---|
+| `galois_tail` | automorphisms: packing tree, trace, conjugation | tail (levels 0 and 1) |
+| `relin` | products inside the activation, at the upper levels | full |
+| `relin_tail` | the sums of products, at the last levels | tail |
+"""
+
+from typing import Final
+
+from secure_ds.ckks.format import check_galois_keys, check_relin_keys, galois_keys_bytes, relin_keys_bytes
+from secure_ds.ckks.packing import galois_elements
+from secure_ds.ckks.parameters import Parameters
+
+GALOIS_TAIL: Final = "galois_tail"
+RELIN: Final = "relin"
+RELIN_TAIL: Final = "relin_tail"
+KEY_NAMES: Final = (GALOIS_TAIL, RELIN, RELIN_TAIL)
+
+
+def key_file_bytes(name: str, parameters: Parameters) -> int:
+    """Return the exact length of a key file; `name` is one of `KEY_NAMES`, else KeyError."""
+    lengths = {
+        GALOIS_TAIL: galois_keys_bytes(parameters.tail, len(galois_elements(parameters))),
+        RELIN: relin_keys_bytes(parameters),
+        RELIN_TAIL: relin_keys_bytes(parameters.tail),
+    }
+    return lengths[name]
+
+
+def check_key_file(name: str, data: bytes | memoryview, parameters: Parameters) -> None:
+    """Accept exactly the well-formed key file of that name; `name` is one of `KEY_NAMES`, else KeyError.
+
+    Raises:
+        MalformedCiphertext: something differs; the message says what, and what would be right.
+    """
+    checks = {
+        GALOIS_TAIL: lambda: check_galois_keys(data, parameters.tail, galois_elements(parameters)),
+        RELIN: lambda: check_relin_keys(data, parameters),
+        RELIN_TAIL: lambda: check_relin_keys(data, parameters.tail),
+    }
+    checks[name]()

@@ -1,0 +1,218 @@
+"""The descriptor of an encrypted data set: what its owner signs, and what everyone later holds them and us to.
+
+Rules kept here:
+
+1. A descriptor is public and complete: shape, feature map, ring, keys, limits, and the digest of every file.
+2. It has one spelling. `parse_descriptor` accepts canonical JSON (RFC 8785) only, so one descriptor has one digest and
+   no duplicate or unknown field can mean different things to different readers.
+3. It agrees with itself: features with the map, blocks with records and slots, file sizes with the ring.
+
+Columns of the encrypted matrix: features 0 to d - 1 (the bias is the last), then `slack`, then `label`, which holds
+y - 1/2 for records and 0 in empty slots. One record per slot.
+"""
+
+import math
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
+
+from secure_ds.ckks.errors import InvalidParameters
+from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
+from secure_ds.ckks.parameters import Parameters
+from secure_ds.core.digest import digest_bytes
+from secure_ds.data.errors import InvalidDescriptor
+from secure_ds.data.feature_maps import FeatureMap
+
+MAX_RECORDS = 2**24
+EXTRA_COLUMNS = 2  # slack and label
+
+
+def _parameters(value: object) -> Parameters:
+    if isinstance(value, Parameters):
+        return value
+    try:
+        return Parameters.from_json(value)
+    except InvalidParameters as error:
+        raise ValueError(str(error)) from None
+
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+CkksParameters = Annotated[Parameters, PlainValidator(_parameters), PlainSerializer(Parameters.to_json)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class FileReference(_Closed):
+    """A file by digest and exact length in bytes."""
+
+    digest: Digest
+    bytes: Annotated[int, Field(ge=1, le=2**40)]
+
+
+class ColumnBlock(FileReference):
+    """The ciphertext of one column for one block of records."""
+
+    column: Annotated[int, Field(ge=0)]
+    block: Annotated[int, Field(ge=0)]
+
+
+class KeyFile(FileReference):
+    """One file of evaluation keys; the names are those of `secure_ds.ckks.key_files`."""
+
+    name: str
+
+
+class Limits(_Closed):
+    """What the owner allows, for the life of the data set.
+
+    Attributes:
+        epsilon: bound of all releases together, at `delta`, zero-out neighbours of one privacy unit.
+        delta: the other half of that bound.
+        purposes: what training may be for; sorted, distinct.
+        max_decryptions: releases under this key, ever (the flooding noise is sized for it).
+    """
+
+    epsilon: Annotated[float, Field(gt=0, le=100)]
+    delta: Annotated[float, Field(gt=0, le=1e-2)]
+    purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=32)]
+    max_decryptions: Annotated[int, Field(ge=1, le=2**20)]
+
+    @model_validator(mode="after")
+    def _canonical_purposes(self) -> Self:
+        if list(self.purposes) != sorted(set(self.purposes)):
+            raise ValueError("purposes must be sorted and distinct")
+        return self
+
+
+class PrivacyUnit(_Closed):
+    """Whose data neighbouring data sets differ in: a person with at most `records_per_person` records."""
+
+    kind: Literal["record"] = "record"
+    records_per_person: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class DatasetDescriptor(_Closed):
+    """One encrypted data set.
+
+    Attributes:
+        n_records: number of records, public by design.
+        n_features: d, the bias included.
+        input_scale: exact scale of every ciphertext, as `float.hex` writes it.
+        sealed_key: the CKKS secret key, sealed to the custodian.
+        evaluation_keys: every key file the ring needs, in the order of their names.
+        blocks: every ciphertext, in order of column, then block.
+        upload_key: raw Ed25519 public key that signs this descriptor, hexadecimal.
+    """
+
+    format: Literal["secure-ds/dataset/1"] = "secure-ds/dataset/1"
+    dataset_id: Annotated[str, Field(pattern=r"^ds_[a-z2-7]{26}$")]
+    tenant: Tenant
+    unit: PrivacyUnit
+    limits: Limits
+    n_records: Annotated[int, Field(ge=1, le=MAX_RECORDS)]
+    n_features: Annotated[int, Field(ge=1, le=4096)]
+    feature_map: FeatureMap
+    parameters: CkksParameters
+    input_scale: str
+    upload_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sealed_key: FileReference
+    evaluation_keys: tuple[KeyFile, ...]
+    blocks: tuple[ColumnBlock, ...]
+
+    @property
+    def scale(self) -> float:
+        """`input_scale` as a number."""
+        return float.fromhex(self.input_scale)
+
+    @property
+    def n_blocks(self) -> int:
+        """Ciphertexts per column."""
+        return math.ceil(self.n_records / self.parameters.slots)
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the encrypted matrix: features, slack and label."""
+        return self.n_features + EXTRA_COLUMNS
+
+    @property
+    def slack_column(self) -> int:
+        """Index of the column that completes each record to norm 1."""
+        return self.n_features
+
+    @property
+    def label_column(self) -> int:
+        """Index of the column of y - 1/2."""
+        return self.n_features + 1
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """The canonical JSON bytes: what is signed and digested."""
+        return rfc8785.dumps(self.model_dump(mode="json"))
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` digest of `canonical`."""
+        return digest_bytes(self.canonical)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        self._check_scale()
+        if self.feature_map.n_features != self.n_features:
+            raise ValueError(f"n_features must be {self.feature_map.n_features}, as the feature map makes")
+        self._check_blocks()
+        self._check_keys()
+        return self
+
+    def _check_scale(self) -> None:
+        scale = float.fromhex(self.input_scale)
+        if scale.hex() != self.input_scale:
+            raise ValueError("input_scale must be written as float.hex writes it")
+        if not 2.0**10 <= scale <= self.parameters.modulus(self.parameters.top_level):
+            raise ValueError("input_scale must be between 2**10 and the modulus")
+
+    def _check_blocks(self) -> None:
+        expected = [(column, block) for column in range(self.n_columns) for block in range(self.n_blocks)]
+        if [(entry.column, entry.block) for entry in self.blocks] != expected:
+            raise ValueError(f"blocks must list {self.n_columns} columns x {self.n_blocks} blocks once each, in order")
+        size = ciphertext_bytes(self.parameters, self.parameters.top_level)
+        if any(entry.bytes != size for entry in self.blocks):
+            raise ValueError(f"every ciphertext has {size} bytes under these parameters")
+        if len({entry.digest for entry in self.blocks}) != len(self.blocks):
+            raise ValueError("two blocks are the same file")
+
+    def _check_keys(self) -> None:
+        if tuple(key.name for key in self.evaluation_keys) != KEY_NAMES:
+            raise ValueError(f"evaluation_keys must be {', '.join(KEY_NAMES)}, in this order")
+        for key in self.evaluation_keys:
+            if key.bytes != key_file_bytes(key.name, self.parameters):
+                raise ValueError(
+                    f"{key.name} has {key_file_bytes(key.name, self.parameters)} bytes under these parameters"
+                )
+
+
+def parse_descriptor(data: bytes) -> DatasetDescriptor:
+    """Return the descriptor with these canonical bytes.
+
+    Raises:
+        InvalidDescriptor: they are not canonical JSON, or break a rule; the message names the field.
+    """
+    try:
+        descriptor = DatasetDescriptor.model_validate_json(data)
+    except ValidationError as error:
+        raise InvalidDescriptor(_first_problem(error)) from None
+    if descriptor.canonical != data:
+        raise InvalidDescriptor("the descriptor must be canonical JSON (RFC 8785), without repeated fields")
+    return descriptor
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem: Any = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(str(part) for part in problem["loc"]) or "descriptor"
+    return f"{place}: {problem['msg']}"

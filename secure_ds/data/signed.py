@@ -1,0 +1,55 @@
+"""A signed descriptor, and the check of every file it announces.
+
+The descriptor names its own upload key, so anybody can see that nothing in it was changed since that key signed. Whose
+key it is, is settled where the data set is registered: by the owner's authenticated request, and by the custodian, for
+whom the secret key was sealed together with that upload key.
+"""
+
+import base64
+import json
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from secure_ds.ckks.format import check_ciphertext
+from secure_ds.ckks.key_files import check_key_file
+from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
+from secure_ds.data.envelope import verify
+from secure_ds.data.errors import InvalidEnvelope
+
+CIPHERTEXT_KIND = "ciphertext"
+
+
+def open_descriptor(envelope: bytes) -> DatasetDescriptor:
+    """Return the descriptor of an envelope that is signed by the upload key the descriptor names.
+
+    Raises:
+        InvalidEnvelope: the envelope is malformed or its signature does not hold.
+        InvalidDescriptor: what was signed is not a descriptor.
+    """
+    descriptor = parse_descriptor(_unverified_payload(envelope))
+    upload_key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(descriptor.upload_key))
+    verify(envelope, upload_key)
+    return descriptor
+
+
+def check_blob(data: bytes | memoryview, descriptor: DatasetDescriptor, kind: str) -> None:
+    """Check an uploaded file, without any homomorphic library, against what its descriptor says it is.
+
+    Args:
+        kind: "ciphertext", or the name of a key file.
+
+    Raises:
+        MalformedCiphertext: it is something else; says what is wrong and what would be right.
+    """
+    if kind == CIPHERTEXT_KIND:
+        parameters = descriptor.parameters
+        check_ciphertext(data, parameters, parameters.top_level, descriptor.scale)
+    else:
+        check_key_file(kind, data, descriptor.parameters)
+
+
+def _unverified_payload(envelope: bytes) -> bytes:
+    try:
+        return base64.b64decode(json.loads(envelope)["payload"], validate=True)
+    except (ValueError, KeyError, TypeError):
+        raise InvalidEnvelope from None

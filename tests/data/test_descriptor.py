@@ -1,0 +1,142 @@
+"""A descriptor has one spelling and agrees with itself; every contradiction is refused by name."""
+
+import json
+
+import pytest
+import rfc8785
+
+from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
+from secure_ds.data.errors import InvalidDescriptor
+from tests.data.descriptors import PARAMETERS, descriptor_json, digest
+
+VALID = descriptor_json()
+
+
+def parse(value):
+    return parse_descriptor(rfc8785.dumps(value))
+
+
+def test_round_trip_is_canonical():
+    descriptor = parse(VALID)
+    assert descriptor.canonical == rfc8785.dumps(VALID)
+    assert parse_descriptor(descriptor.canonical) == descriptor
+    assert descriptor.parameters == PARAMETERS
+
+
+def test_golden_digest():
+    assert parse(VALID).digest == "sha256:2904a5aa50e93ea66904a95c1f2b77ae1f1f041a1cace167b310fb94021788dd"
+
+
+def test_derived_facts():
+    descriptor = parse(VALID)
+    assert (descriptor.n_blocks, descriptor.n_columns) == (2, 4)
+    assert (descriptor.slack_column, descriptor.label_column) == (2, 3)
+    assert descriptor.scale == 2.0**20
+
+
+def test_it_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        parse(VALID).n_records = 1
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        lambda text: text.replace(b'{"blocks"', b'{ "blocks"'),
+        lambda text: text.replace(b'"n_records":3000', b'"n_records":1,"n_records":3000'),
+        lambda text: text.replace(b'"tenant":"clinic"', b'"tenant":"cl\\u0069nic"'),
+        lambda text: text.replace(b'"epsilon":1,', b'"epsilon":1.0,'),
+        lambda text: text + b"\n",
+    ],
+)
+def test_other_spellings_are_refused(spelling):
+    text = rfc8785.dumps(VALID)
+    assert spelling(text) != text
+    with pytest.raises(InvalidDescriptor, match="canonical JSON"):
+        parse_descriptor(spelling(text))
+
+
+def limits(**changes):
+    return {"limits": VALID["limits"] | changes}
+
+
+def blocks(change):
+    copy = json.loads(json.dumps(VALID["blocks"]))
+    return {"blocks": change(copy)}
+
+
+def with_first(**changes):
+    return lambda entries: [entries[0] | changes, *entries[1:]]
+
+
+def keys(change):
+    return {"evaluation_keys": change(json.loads(json.dumps(VALID["evaluation_keys"])))}
+
+
+BAD = {
+    "format": ({"format": "secure-ds/dataset/2"}, "format"),
+    "unknown field": ({"note": "x"}, "note"),
+    "id": ({"dataset_id": "ds_" + "A" * 26}, "dataset_id"),
+    "tenant": ({"tenant": "../x"}, "tenant"),
+    "no records": ({"n_records": 0}, "n_records"),
+    "too many records": ({"n_records": 2**24 + 1}, "n_records"),
+    "boolean for a number": ({"n_records": True}, "n_records"),
+    "text for a number": ({"n_records": "3000"}, "n_records"),
+    "records without their blocks": ({"n_records": 5000}, "blocks must list 4 columns x 3 blocks"),
+    "features unlike the map": ({"n_features": 3}, "n_features must be 2"),
+    "epsilon zero": (limits(epsilon=0.0), "epsilon"),
+    "epsilon text": (limits(epsilon="1"), "epsilon"),
+    "delta one": (limits(delta=1.0), "delta"),
+    "no purposes": (limits(purposes=[]), "purposes"),
+    "unsorted purposes": (limits(purposes=["b", "a"]), "sorted and distinct"),
+    "repeated purposes": (limits(purposes=["a", "a"]), "sorted and distinct"),
+    "bad purpose": (limits(purposes=["Any purpose"]), "purposes"),
+    "no decryptions": (limits(max_decryptions=0), "max_decryptions"),
+    "unit": ({"unit": {"kind": "user", "records_per_person": 1}}, "unit"),
+    "records per person": ({"unit": {"kind": "record", "records_per_person": 0}}, "records_per_person"),
+    "parameters": ({"parameters": VALID["parameters"] | {"poly_modulus_degree": 2048}}, "parameters"),
+    "insecure parameters": (
+        {"parameters": VALID["parameters"] | {"primes": VALID["parameters"]["primes"] * 2}},
+        "parameters",
+    ),
+    "scale spelling": ({"input_scale": "1048576.0"}, "float.hex"),
+    "scale too small": ({"input_scale": (1.0).hex()}, "input_scale must be between"),
+    "scale too large": ({"input_scale": (2.0**200).hex()}, "input_scale must be between"),
+    "scale nan": ({"input_scale": "nan"}, "input_scale must be between"),
+    "scale text": ({"input_scale": "x"}, "hexadecimal"),
+    "missing block": (blocks(lambda b: b[:-1]), "once each, in order"),
+    "repeated block": (blocks(lambda b: [*b, b[-1]]), "once each, in order"),
+    "swapped blocks": (blocks(lambda b: [b[1], b[0], *b[2:]]), "once each, in order"),
+    "wrong size": (blocks(with_first(bytes=5)), "every ciphertext has"),
+    "same file twice": (blocks(with_first(digest=VALID["blocks"][1]["digest"])), "same file"),
+    "digest": (blocks(with_first(digest=digest(1).upper())), "digest"),
+    "missing key": (keys(lambda k: k[1:]), "evaluation_keys must be"),
+    "key order": (keys(lambda k: k[::-1]), "evaluation_keys must be"),
+    "key size": (keys(lambda k: [k[0] | {"bytes": 7}, *k[1:]]), "galois_tail has"),
+    "upload key": ({"upload_key": "zz"}, "upload_key"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_contradictions_are_refused(name):
+    changes, message = BAD[name]
+    with pytest.raises(InvalidDescriptor, match=message):
+        parse(VALID | changes)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"null", b"\xff", b'{"format":NaN}'])
+def test_what_is_no_object_is_refused(data):
+    with pytest.raises(InvalidDescriptor):
+        parse_descriptor(data)
+
+
+def test_a_message_never_repeats_the_input():
+    with pytest.raises(InvalidDescriptor) as caught:
+        parse(VALID | {"tenant": "<script>sentinel"})
+    assert "sentinel" not in str(caught.value)
+
+
+def test_the_model_can_be_made_in_code():
+    descriptor = parse(VALID)
+    fields = {name: getattr(descriptor, name) for name in DatasetDescriptor.model_fields}
+    assert DatasetDescriptor(**fields) == descriptor
