@@ -72,8 +72,10 @@ def decrypt_released(
 
 def decrypt_slots(
     parameters: Parameters, secret_key: SecretKey, ciphertext: bytes | memoryview, *, level: int, scale: float
-) -> npt.NDArray[np.float64]:
-    """Return the (N/2,) real parts of the slots, *without noise*: for checks whose outcome alone leaves the custodian.
+) -> npt.NDArray[np.complex128]:
+    """Return the (N/2,) complex slots, *without noise*: for checks whose outcome alone leaves the custodian.
+
+    An honest owner's slots are real up to the error of encryption; a foreign ciphertext may hold any complex number.
 
     Raises:
         DecryptionFailed: the ciphertext is malformed or of another place, or the key of another ring.
@@ -137,11 +139,11 @@ def _centred(residue: int, modulus: int) -> int:
     return residue - modulus if residue > modulus // 2 else residue
 
 
-def _slots(coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _slots(coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.complex128]:
     """Evaluate a real polynomial at zeta^(3^i), zeta = exp(i pi / N), for i below N/2: SEAL's slot order."""
     degree = coefficients.size
     twisted = coefficients * np.exp(1j * np.pi * np.arange(degree) / degree)
     at_odd_powers = np.fft.ifft(twisted) * degree  # entry t is the value at zeta^(2t + 1)
     powers = np.array([pow(3, index, 2 * degree) for index in range(degree // 2)])
-    values: npt.NDArray[np.float64] = at_odd_powers[(powers - 1) // 2].real
+    values: npt.NDArray[np.complex128] = at_odd_powers[(powers - 1) // 2]
     return values

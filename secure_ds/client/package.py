@@ -1,0 +1,237 @@
+"""The encrypted package: what leaves the owner's machine, as a directory on that machine.
+
+    descriptor.json   the descriptor in its signed envelope
+    sealed_key.bin    the CKKS secret key, sealed to the custodian
+    blobs/<sha256>    every ciphertext and evaluation key, by the digest the descriptor lists
+
+Rules kept here:
+
+1. Neither a record nor the secret key is ever written: records are encrypted block by block in memory, the key is
+   sealed there and wiped.
+2. The descriptor is written last, by renaming: a directory without one is an unfinished package and is never opened.
+3. A reader trusts digests, not names: a changed file is refused when it is read.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from secure_ds.ckks.encryption import encrypt_columns, n_blocks
+from secure_ds.ckks.key_files import KEY_NAMES
+from secure_ds.ckks.keys import generate_key_files, generate_secret_key
+from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.profiles import Profile
+from secure_ds.ckks.secret_key import SecretKey
+from secure_ds.client.errors import InvalidPackage
+from secure_ds.core.digest import digest_bytes
+from secure_ds.core.ids import new_id
+from secure_ds.data.descriptor import ColumnBlock, DatasetDescriptor, FileReference, KeyFile, Limits, PrivacyUnit
+from secure_ds.data.feature_maps import FeatureMap
+from secure_ds.data.feature_maps.unit_ball import slack
+from secure_ds.data.records import FloatArray, Records, binary_labels
+from secure_ds.data.sealing import seal, sealing_info
+from secure_ds.data.signed_descriptor import open_descriptor, sign_descriptor
+
+DESCRIPTOR_FILE: Final = "descriptor.json"
+SEALED_KEY_FILE: Final = "sealed_key.bin"
+BLOBS: Final = "blobs"
+
+Progress = Callable[[int, int], None]
+"""Told (files written, files in all) after each file."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What the owner decides about a data set.
+
+    Attributes:
+        tenant: the owner's organisation.
+        feature_map: the public map from records to features.
+        label: name of the column of labels 0 and 1.
+        limits: budget, purposes and number of decryptions.
+        unit: whose data neighbouring data sets differ in.
+        profile: the CKKS profile.
+    """
+
+    tenant: str
+    feature_map: FeatureMap
+    label: str
+    limits: Limits
+    unit: PrivacyUnit
+    profile: Profile
+
+
+def design_matrix(records: Records, feature_map: FeatureMap, label: str) -> FloatArray:
+    """Return (n, d + 2): features with the bias last, slack, and the label as y - 1/2.
+
+    Raises:
+        InvalidRecords: a cell or label cannot be used; the message names row and column.
+    """
+    features = feature_map.apply(records)
+    return np.column_stack([features, slack(features), binary_labels(records, label) - 0.5])
+
+
+def write_package(
+    directory: Path,
+    records: Records,
+    declaration: Declaration,
+    custodian_key: ec.EllipticCurvePublicKey,
+    upload_key: Ed25519PrivateKey,
+    progress: Progress = lambda done, total: None,
+) -> DatasetDescriptor:
+    """Encrypt records into a new package, with fresh CKKS keys.
+
+    Args:
+        directory: must not exist, or be empty.
+        records: in the clear, in memory.
+        declaration: the owner's decisions.
+        custodian_key: P-256 key that the CKKS secret key is sealed to.
+        upload_key: signs the descriptor.
+        progress: told about every file written.
+
+    Raises:
+        InvalidPackage: the directory is not empty.
+        InvalidRecords: a cell or label cannot be used.
+        ValueError: the custodian's key is not on P-256.
+    """
+    matrix = design_matrix(records, declaration.feature_map, declaration.label)
+    _prepare(directory)
+    profile, parameters, dataset_id = declaration.profile, declaration.profile.parameters, new_id("ds")
+    public_key = upload_key.public_key().public_bytes_raw().hex()
+    total = len(KEY_NAMES) + matrix.shape[1] * n_blocks(parameters, len(records))
+    blobs = _BlobWriter(directory / BLOBS, total, progress)
+    with generate_secret_key(parameters) as secret_key:
+        info = sealing_info(dataset_id, parameters.digest, public_key)
+        sealed = seal(secret_key.to_bytes(), custodian_key, info)
+        keys, blocks = _encrypt(blobs, parameters, secret_key, matrix, profile.input_scale)
+    descriptor = DatasetDescriptor(
+        dataset_id=dataset_id,
+        tenant=declaration.tenant,
+        unit=declaration.unit,
+        limits=declaration.limits,
+        n_records=len(records),
+        n_features=declaration.feature_map.n_features,
+        feature_map=declaration.feature_map,
+        parameters=parameters,
+        input_scale=profile.input_scale.hex(),
+        upload_key=public_key,
+        sealed_key=FileReference(digest=digest_bytes(sealed), bytes=len(sealed)),
+        evaluation_keys=keys,
+        blocks=blocks,
+    )
+    (directory / SEALED_KEY_FILE).write_bytes(sealed)
+    _write_last(directory / DESCRIPTOR_FILE, sign_descriptor(descriptor, upload_key))
+    return descriptor
+
+
+class Package:
+    """A finished package on disk."""
+
+    def __init__(self, directory: Path, upload_key: Ed25519PublicKey) -> None:
+        """Open a package whose descriptor `upload_key` signed.
+
+        Raises:
+            InvalidPackage: it is unfinished, or a file is missing or of another length.
+            InvalidEnvelope, InvalidDescriptor: the descriptor is not the owner's or not valid.
+        """
+        self._directory = directory
+        self.envelope = _read(directory / DESCRIPTOR_FILE)
+        self.descriptor = open_descriptor(self.envelope, upload_key)
+        for reference in self.blobs():
+            _require_length(self.path(reference), reference.bytes)
+
+    def blobs(self) -> Iterator[FileReference]:
+        """Yield every file to upload: evaluation keys, then ciphertexts in the descriptor's order."""
+        yield from self.descriptor.evaluation_keys
+        yield from self.descriptor.blocks
+
+    def path(self, reference: FileReference) -> Path:
+        """Return where a blob lies; its content is unverified."""
+        return self._directory / BLOBS / _blob_name(reference.digest)
+
+    def read(self, reference: FileReference) -> bytes:
+        """Return a blob with its digest checked.
+
+        Raises:
+            InvalidPackage: the content is another.
+        """
+        return _verified(self.path(reference), reference)
+
+    def sealed_key(self) -> bytes:
+        """Return the sealed CKKS secret key with its digest checked.
+
+        Raises:
+            InvalidPackage: the content is another.
+        """
+        return _verified(self._directory / SEALED_KEY_FILE, self.descriptor.sealed_key)
+
+
+class _BlobWriter:
+    """Writes files under their digests and reports how far it is."""
+
+    def __init__(self, directory: Path, total: int, progress: Progress) -> None:
+        self._directory, self._total, self._progress, self._done = directory, total, progress, 0
+        directory.mkdir()
+
+    def write(self, data: bytes) -> tuple[str, int]:
+        """Write one file; return its digest and length."""
+        digest = digest_bytes(data)
+        (self._directory / _blob_name(digest)).write_bytes(data)
+        self._done += 1
+        self._progress(self._done, self._total)
+        return digest, len(data)
+
+
+def _encrypt(
+    blobs: _BlobWriter, parameters: Parameters, secret_key: SecretKey, matrix: FloatArray, scale: float
+) -> tuple[tuple[KeyFile, ...], tuple[ColumnBlock, ...]]:
+    """Write the evaluation keys and the encrypted matrix; return their references."""
+    keys, blocks = [], []
+    for name, data in generate_key_files(parameters, secret_key):
+        digest, size = blobs.write(data)
+        keys.append(KeyFile(name=name, digest=digest, bytes=size))
+    for column, block, data in encrypt_columns(parameters, secret_key, matrix, scale):
+        digest, size = blobs.write(data)
+        blocks.append(ColumnBlock(column=column, block=block, digest=digest, bytes=size))
+    return tuple(keys), tuple(blocks)
+
+
+def _blob_name(digest: str) -> str:
+    return digest.removeprefix("sha256:")
+
+
+def _prepare(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise InvalidPackage(f"{directory.name}: the directory for a new package must be empty")
+
+
+def _write_last(path: Path, data: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise InvalidPackage(f"{path.name} cannot be read; the package is unfinished or damaged") from None
+
+
+def _verified(path: Path, reference: FileReference) -> bytes:
+    data = _read(path)
+    if digest_bytes(data) != reference.digest:
+        raise InvalidPackage(f"{path.name} is not the file that the descriptor lists")
+    return data
+
+
+def _require_length(path: Path, expected: int) -> None:
+    if not path.is_file() or path.stat().st_size != expected:
+        raise InvalidPackage(f"{path.name} is missing or not {expected} bytes long; write the package again")
