@@ -24,15 +24,17 @@ class Profile:
         name: the name a caller uses.
         parameters: the CKKS parameters.
         input_scale: scale of every uploaded column; a power of two, so exact in every encoding.
+        eta: tolerance of the norm check at upload.
     """
 
     name: str
     parameters: Parameters
     input_scale: float
+    eta: float
 
 
-STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 40, 40, 60, 60)), 2.0**50)
-FAST = Profile("fast-8192", Parameters.from_bits(8192, (43, 43, 42, 42, 44)), 2.0**29)
+STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 40, 40, 60, 60)), 2.0**50, 2.0**-20)
+FAST = Profile("fast-8192", Parameters.from_bits(8192, (46, 46, 44, 43, 34)), 2.0**32, 2.0**-10)
 
 PROFILES = {profile.name: profile for profile in (STRONG, FAST)}
 DEFAULT = STRONG

@@ -1,0 +1,93 @@
+"""How far a packed answer can be from the same arithmetic in the clear: the proof of a plan's `beta`.
+
+Rules kept here:
+  1. Every term of the proof below is one line of code, and no line adds anything else.
+  2. Bounds are l2 norms over all released numbers, uniform over data and weights; see `bounds` for what is random.
+
+Let d_X be the error of the columns (encryption, encoding) as an operator on weights and labels, from
+`NoiseModel`, relative to the input scale; ||X|| <= sqrt(n) (1 + eta) since rows are bounded. All norms are l2.
+  - Columns in the product:   ||sum r_i d_i|| <= ||r|| ||d_X|| <= rho sqrt(n) ||d_X||.
+  - Columns through z and v:  ||dr|| <= (radius * max|p'| + 1) ||d_X||, and the remainder of Taylor's formula, at most
+    (3 |c3| z_max radius^2 + |c3| radius^3) ||d_X||^2 while ||d_X|| <= 1.
+  - The square: key switching and rescaling leave at most g_2 in the slots of u^2 per block, |c3| z_max g_2 in r.
+  - The cube: key switching, then one rounding for each prime dropped: g_3 per block.
+    Blocks add in quadrature: dr has norm at most sqrt(blocks) (|c3| z_max g_2 + g_3) more.
+  - All of dr meets the columns: ||sum dr_i x_i|| <= ||dr|| (||X|| + ||d_X||).
+  - Packing: every leaf and node adds one key switching; a node maps noises of its halves to at most twice their
+    quadratic sum, so log2(N) levels give N sqrt(4 d/3) key switchings at most, over twice the product scale.
+  - The last rescaling: one rounding, over the answer's scale.
+  - Doubles: constants and scales are within 2**-52 of the exact ones; FLOAT_SLACK times the largest answer covers it.
+The error of *encoding* and of doubles depends on no secret: it belongs to `beta` (what a
+record may change) and not to `evaluation_error` (what an answer may reveal of the key).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from secure_ds.ckks.bounds import NoiseModel
+from secure_ds.ckks.layers.activation import CubicSigmoid
+from secure_ds.ckks.scales import Scales
+
+
+@dataclass(frozen=True)
+class StepError:
+    """The numbers the proof speaks of.
+
+    Attributes:
+        noise: noise of the ring and the shape of the data set.
+        scales: scale of every value of the step.
+        sigmoid: the cubic.
+        n_records: n.
+        n_features: d.
+        radius: bound on the norm of the weights.
+        eta: tolerance of the norm check.
+        z_max: bound on |z|, noise included.
+        rho: bound on |r|.
+    """
+
+    noise: NoiseModel
+    scales: Scales
+    sigmoid: CubicSigmoid
+    n_records: int
+    n_features: int
+    radius: float
+    eta: float
+    z_max: float
+    rho: float
+
+    def bound(self, input_error: float) -> float:
+        """Bound the error of an answer, given ||d_X|| <= `input_error` <= 1, in units of the gradient sum."""
+        columns = (1 + self.eta) * math.sqrt(self.n_records) + input_error
+        in_product = self.rho * math.sqrt(self.n_records) * input_error
+        residual = self._through_residual(input_error) + self._residual_noise()
+        return in_product + residual * columns + self._packing_noise() + self.noise.rounding / self.scales.answer
+
+    def _through_residual(self, input_error: float) -> float:
+        cubic, radius = -self.sigmoid.cubic, self.radius
+        first_order = radius * self.sigmoid.steepest(self.z_max) + 1
+        remainder = 3 * cubic * self.z_max * radius**2 + cubic * radius**3
+        return first_order * input_error + remainder * input_error**2
+
+    def _residual_noise(self) -> float:
+        noise = self.noise
+        square = -self.sigmoid.cubic * self.z_max * self._square_noise()
+        return math.sqrt(noise.n_blocks) * noise.slot_factor * (square + self._cube_noise())
+
+    def _square_noise(self) -> float:
+        primes = self.noise.parameters.data_primes
+        switching = self.noise.key_switching(len(primes) - 1) / primes[-1]
+        return (switching + self.noise.rounding) / self.scales.square
+
+    def _cube_noise(self) -> float:
+        primes = self.noise.parameters.data_primes
+        switching = self.noise.key_switching(len(primes) - 2) / self.scales.cubic
+        dropped = primes[2:-1]
+        after = (self.scales.residual * math.prod(dropped[:later]) for later in range(len(dropped)))
+        return switching + sum(self.noise.rounding / scale for scale in after)
+
+    def _packing_noise(self) -> float:
+        degree = self.noise.parameters.poly_modulus_degree
+        switchings = degree * math.sqrt(4 * self.n_features / 3)
+        return switchings * self.noise.key_switching(1) / (2 * self.scales.product)

@@ -1,0 +1,294 @@
+"""Plans of encrypted logistic-regression steps: everything about a circuit that is decided before it runs.
+
+Rules kept here:
+  1. A plan is a pure function of public numbers. `from_json` recomputes it and refuses one that differs, so nobody can
+     hand over scales, bounds or noise that the numbers do not give.
+  2. A plan exists only for a circuit that cannot go wrong: enough levels, no wrap-around for any admitted records and
+     noise up to `max_sigma`, a norm check that can tell. Otherwise `PlanRefused` names the rule and the remedy.
+  3. `beta` bounds the evaluation error over all released numbers, for any admitted records and any weights of norm at
+     most `radius`, except with probability 2**-40 over keys and encryption.
+
+Formal guarantee (sensitivity). Write x_i for the columns of record i (features with the bias, then slack) and v_i for
+its label. The norm check admits only ||x_i||^2 = 1 +- 3 eta/4 with imaginary parts of norm at most sqrt(eta), and
+|v_i|^2 = 1/4 +- 3 eta/4. The circuit computes sum_i Re(r_i x_i) with r_i = p(w . x_i) - 1/2 - v_i for a real w with
+||w|| <= radius, p the cubic. Then |w . x_i| <= radius (1 + eta), ||Re(r_i x_i)|| <= |r_i| ||x_i||, and
+|r_i| <= rho = max |p - 1/2| + 1/2 over that disc's thin neighbourhood of the real line (the slack of eta absorbs both
+the label's tolerance and the noise on a row). A record set to zero contributes nothing. Two neighbouring answers
+therefore differ by at most S = (1 + eta) rho + 2 beta in l2 norm, before noise.
+
+The proof of `beta` is in `circuit_error`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from secure_ds.ckks.bounds import NoiseModel
+from secure_ds.ckks.circuit_error import StepError
+from secure_ds.ckks.errors import PlanRefused
+from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
+from secure_ds.ckks.layers.activation import CubicSigmoid, fit_sigmoid
+from secure_ds.ckks.norm_plan import plan_norm_check
+from secure_ds.ckks.packing import positions
+from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.scales import Scales, compute_scales, largest_weight_scale
+
+PLAN_FORMAT = "secure-ds/ckks-logistic-plan/1"
+DATA_PRIMES_NEEDED = 4  # square, cube, product, packed answer
+DEFAULT_MAX_SIGMA = 256.0
+NOISE_TAIL = 16  # deviations of noise that still fit: beyond lies 2**-187
+FLOAT_SLACK = 2.0**-46
+_MIN_WEIGHT_SCALE = 2**6
+_MAX_WEIGHT_SCALE = 2**16
+_RHO_GRID = 2.0**20
+
+
+@dataclass(frozen=True)
+class CircuitPlan:
+    """One training step of binary logistic regression, planned. Make it with `plan_logistic`.
+
+    Attributes:
+        parameters: the CKKS parameters.
+        input_scale: scale of the uploaded columns.
+        n_records: real records in all blocks.
+        n_features: feature columns, the bias included.
+        n_blocks: ciphertexts per column.
+        radius: bound R on the l2 norm of the weights.
+        eta: tolerance of the norm check, see the module's guarantee.
+        max_sigma: largest deviation of noise the answer has room for.
+        sigmoid: the cubic, fitted on +-radius * (1 + eta).
+        scales: scale of every value of the step.
+        rho: bound on |p(z) - y|.
+        evaluation_error: bound E on the l2 norm of that part of an answer's error that depends on secrets.
+        beta: bound on the l2 norm of the whole error.
+    """
+
+    parameters: Parameters
+    input_scale: float
+    n_records: int
+    n_features: int
+    n_blocks: int
+    radius: float
+    eta: float
+    max_sigma: float
+    sigmoid: CubicSigmoid
+    scales: Scales
+    rho: float
+    evaluation_error: float
+    beta: float
+
+    @property
+    def sensitivity(self) -> float:
+        """S: the l2 distance between the answers of two data sets that differ by one zeroed record."""
+        return (1 + self.eta) * self.rho + 2 * self.beta
+
+    @property
+    def answer_scale(self) -> float:
+        """Units of a released integer per unit of the gradient."""
+        return self.scales.answer
+
+    @cached_property
+    def positions(self) -> tuple[int, ...]:
+        """The coefficient of the answer that holds each feature's sum; no other coefficient may be read."""
+        return positions(self.parameters.poly_modulus_degree, self.n_features)
+
+    @property
+    def n_columns(self) -> int:
+        """Uploaded columns: features, slack, label."""
+        return self.n_features + 2
+
+    @property
+    def input_level(self) -> int:
+        """Level of the uploaded columns."""
+        return self.parameters.top_level
+
+    @property
+    def answer_level(self) -> int:
+        """Level of the packed answer."""
+        return 0
+
+    @property
+    def input_bytes(self) -> int:
+        """Size of one uploaded ciphertext."""
+        return ciphertext_bytes(self.parameters, self.input_level)
+
+    @property
+    def answer_bytes(self) -> int:
+        """Size of one packed answer."""
+        return ciphertext_bytes(self.parameters, self.answer_level)
+
+    @property
+    def upload_bytes(self) -> int:
+        """Size of all ciphertexts of the data set."""
+        return self.n_columns * self.n_blocks * self.input_bytes
+
+    @property
+    def evaluation_key_bytes(self) -> int:
+        """Size of all evaluation keys."""
+        return sum(key_file_bytes(name, self.parameters) for name in KEY_NAMES)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON form; doubles are hexadecimal strings, so that they are exact."""
+        return {
+            "format": PLAN_FORMAT,
+            "parameters": self.parameters.to_json(),
+            "input_scale": self.input_scale.hex(),
+            "n_records": self.n_records,
+            "n_features": self.n_features,
+            "n_blocks": self.n_blocks,
+            "radius": self.radius.hex(),
+            "eta": self.eta.hex(),
+            "max_sigma": self.max_sigma.hex(),
+            "linear": self.sigmoid.linear.hex(),
+            "cubic": self.sigmoid.cubic.hex(),
+            "weight_scale": self.scales.weights,
+            "answer_scale": self.answer_scale.hex(),
+            "rho": self.rho.hex(),
+            "evaluation_error": self.evaluation_error.hex(),
+            "beta": self.beta.hex(),
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> CircuitPlan:
+        """Read what `to_json` wrote, by planning again.
+
+        Raises:
+            PlanRefused: not a plan, or not what planning from its numbers gives (``"not_reproducible"``).
+        """
+        try:
+            if not isinstance(value, dict):
+                raise TypeError("not an object")
+            plan = plan_logistic(
+                Parameters.from_json(value["parameters"]),
+                input_scale=float.fromhex(value["input_scale"]),
+                n_records=_integer(value["n_records"]),
+                n_features=_integer(value["n_features"]),
+                n_blocks=_integer(value["n_blocks"]),
+                radius=float.fromhex(value["radius"]),
+                eta=float.fromhex(value["eta"]),
+                max_sigma=float.fromhex(value["max_sigma"]),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise PlanRefused("not_a_plan", f"not a plan in the form {PLAN_FORMAT}: {error}") from error
+        if plan.to_json() != value:
+            raise PlanRefused("not_reproducible", "the plan is not what its numbers give; make it with plan_logistic")
+        return plan
+
+
+def plan_logistic(
+    parameters: Parameters,
+    *,
+    input_scale: float,
+    n_records: int,
+    n_features: int,
+    n_blocks: int,
+    radius: float,
+    eta: float,
+    max_sigma: float = DEFAULT_MAX_SIGMA,
+) -> CircuitPlan:
+    """Plan a training step, or say why there cannot be one.
+
+    Args:
+        parameters: the CKKS parameters; at least four data primes.
+        input_scale: scale of every uploaded column, a power of two.
+        n_records: real records, at most n_blocks * slots.
+        n_features: feature columns, bias included.
+        n_blocks: ciphertexts per column.
+        radius: bound on the l2 norm of the weights.
+        eta: tolerance of the norm check.
+        max_sigma: largest deviation of noise that will be added, in units of the gradient sum.
+
+    Raises:
+        PlanRefused: `reason` is one of ``out_of_range``, ``too_few_levels``, ``no_head_room``, ``eta_too_small``.
+    """
+    _check_ranges(parameters, radius, max_sigma)
+    sigmoid = fit_sigmoid(radius * (1 + eta))
+    noise = NoiseModel(parameters, n_columns=n_features + 2, n_blocks=n_blocks)
+    secret_part = noise.encryption_operator / input_scale
+    input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
+    plan_norm_check(
+        parameters, input_scale=input_scale, n_records=n_records, n_features=n_features, n_blocks=n_blocks, eta=eta
+    )
+    z_max = radius * (1 + eta) + radius * input_error
+    rho = _round_up(0.5 + sigmoid.largest_deviation(z_max, imaginary=radius * math.sqrt(eta)))
+    answer = n_records * rho * (1 + eta)
+    scales = _choose_scales(parameters, input_scale, sigmoid, answer + 1 + NOISE_TAIL * max_sigma)
+    step = StepError(noise, scales, sigmoid, n_records, n_features, radius, eta, z_max, rho)
+    beta = step.bound(input_error) + FLOAT_SLACK * answer
+    if beta > 1:
+        raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
+    return CircuitPlan(
+        parameters=parameters,
+        input_scale=input_scale,
+        n_records=n_records,
+        n_features=n_features,
+        n_blocks=n_blocks,
+        radius=radius,
+        eta=eta,
+        max_sigma=max_sigma,
+        sigmoid=sigmoid,
+        scales=scales,
+        rho=rho,
+        evaluation_error=step.bound(secret_part),
+        beta=beta,
+    )
+
+
+def check_headroom(plan: CircuitPlan, sigma: float) -> None:
+    """Refuse noise that would make answers wrap around.
+
+    Raises:
+        PlanRefused: ``no_head_room``.
+    """
+    if not 0 <= sigma <= plan.max_sigma:
+        raise PlanRefused(
+            "no_head_room", f"noise of deviation {sigma:g} does not fit: plan with max_sigma of that or more"
+        )
+
+
+def statistical_bits(plan: CircuitPlan, sigma: float, tau: int) -> float:
+    """Return the statistical security s of `tau` answers with noise `sigma` (Li, Micciancio, Schultz, Sorrell 2022)."""
+    return 2 * math.log2(sigma / (math.sqrt(12 * tau) * plan.evaluation_error))
+
+
+def flooding_sigma(plan: CircuitPlan, bits: float, tau: int) -> float:
+    """Return the least noise that keeps `bits` of statistical security over `tau` answers; inverse of the above."""
+    return math.sqrt(12 * tau) * math.pow(2, bits / 2) * plan.evaluation_error
+
+
+def _choose_scales(parameters: Parameters, input_scale: float, sigmoid: CubicSigmoid, largest: float) -> Scales:
+    weight_scale = min(largest_weight_scale(parameters, input_scale, sigmoid, largest), _MAX_WEIGHT_SCALE)
+    if weight_scale < _MIN_WEIGHT_SCALE:
+        missing = math.log2(_MIN_WEIGHT_SCALE / max(weight_scale, 1)) * 3
+        raise PlanRefused(
+            "no_head_room",
+            f"a sum of {largest:.0f} leaves weights a scale of {weight_scale}, {_MIN_WEIGHT_SCALE} at least:"
+            f" the modulus lacks {math.ceil(missing)} bits, or the input scale is too large",
+        )
+    return compute_scales(parameters, input_scale, weight_scale, sigmoid)
+
+
+def _check_ranges(parameters: Parameters, radius: float, max_sigma: float) -> None:
+    needed, present = DATA_PRIMES_NEEDED, len(parameters.data_primes)
+    if present < needed:
+        raise PlanRefused("too_few_levels", f"a logistic step needs {needed} levels, the parameters have {present}")
+    _require(0.5 <= radius <= 16, f"radius must be 0.5 to 16, got {radius}")
+    _require(0 < max_sigma <= 2.0**24, f"max_sigma must be above 0 and 2**24 at most, got {max_sigma}")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise PlanRefused("out_of_range", message)
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"expected an integer, got {type(value).__name__}")
+    return value
+
+
+def _round_up(value: float) -> float:
+    return (math.floor(value * _RHO_GRID) + 1) / _RHO_GRID
