@@ -3,7 +3,8 @@
 Rules of this module:
 1. The body is exactly three lines; extension lines, which no monitor can audit, are neither written nor accepted.
 2. A `SignedCheckpoint` exists only for a note whose signature was verified, so holding one is the proof.
-3. Whoever signs asks `require_growth` first: a log never signs two checkpoints that contradict each other.
+3. The log's keys carry the origin as their name. A cosignature of anybody else does not stand in for the log's own.
+4. Whoever signs asks `require_growth` first: a log never signs two checkpoints that contradict each other.
 """
 
 import base64
@@ -15,7 +16,7 @@ from typing import Final, Self
 
 from audit.errors import CheckpointConflict, InvalidCheckpoint, InvalidProof
 from audit.merkle import HASH_SIZE, verify_consistency
-from audit.note import NoteSigner, VerifierKey, open_note, sign_note
+from audit.note import NoteSigner, VerifierKey, open_note, sign_note, unverified_text
 
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _MAX_SIZE: Final = 2**63 - 1
@@ -72,8 +73,10 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> SignedCheckpo
     """Sign a checkpoint. The caller has checked with `require_growth` that it may.
 
     Raises:
-        InvalidCheckpoint: the signer returned a signature that does not verify.
+        InvalidCheckpoint: the signer's key is not named after the origin, or its signature does not verify.
     """
+    if signer.key.name != checkpoint.origin:
+        raise InvalidCheckpoint(f"a key named {signer.key.name!r} does not sign for the log {checkpoint.origin!r}")
     return SignedCheckpoint(checkpoint, sign_note(checkpoint.body(), signer))
 
 
@@ -81,13 +84,22 @@ def open_checkpoint(note: str, keys: Iterable[VerifierKey], origin: str) -> Sign
     """Verify the note of a checkpoint of the log `origin`.
 
     Raises:
-        InvalidCheckpoint: malformed, of another log, or not signed by one of `keys`.
+        InvalidCheckpoint: malformed, of another log, or not signed by one of `keys` that is named after the origin.
     """
-    body, _ = open_note(note, keys)
+    body, _ = open_note(note, [key for key in keys if key.name == origin])
     checkpoint = Checkpoint.parse(body)
     if checkpoint.origin != origin:
         raise InvalidCheckpoint(f"the checkpoint is of the log {checkpoint.origin!r}, not {origin!r}")
     return SignedCheckpoint(checkpoint, note)
+
+
+def unverified_checkpoint(note: str) -> Checkpoint:
+    """Read the checkpoint of a note without looking at its signatures, as for notes from one's own store.
+
+    Raises:
+        InvalidCheckpoint: malformed.
+    """
+    return Checkpoint.parse(unverified_text(note))
 
 
 def require_growth(older: Checkpoint, newer: Checkpoint, proof: Sequence[bytes]) -> None:

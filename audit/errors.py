@@ -55,6 +55,12 @@ class InvalidCheckpoint(AuditError):
     code = "invalid_checkpoint"
 
 
+class NotCheckpointed(AuditError):
+    """What was asked for is not yet under a signed checkpoint; wait for the next one."""
+
+    code = "not_checkpointed"
+
+
 class CheckpointConflict(AuditError):
     """A checkpoint contradicts the log, or another checkpoint of it."""
 
