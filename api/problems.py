@@ -5,7 +5,6 @@ Rules of this module:
 2. The log names the kind of an unexpected error and where it happened, never its message: a message may quote data.
 """
 
-import traceback
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from secure_ds.core.logs import describe_error
 from secure_ds.services.errors import Kind, ServiceError
 from secure_ds.wire.service import Problem
 
@@ -86,8 +86,6 @@ def _from_http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = [f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
-    _log.error("unexpected error", error=type(error).__qualname__, where=where)
+    _log.error("unexpected error", **describe_error(error))
     detail = "the service met an error that it did not expect; nothing more is said here, the operator's log has it"
     return problem(500, "internal_error", detail, remedy="tell the operator the request id")

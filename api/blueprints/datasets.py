@@ -7,8 +7,7 @@ from flask import Response
 from api.blueprints.parameters import IdempotencyHeaders
 from api.openapi import OperationBlueprint, RawBody
 from api.openapi.operation import OCTETS
-from api.settings import ApiSettings
-from api.uploads import STATUS_HEADERS, UploadHeaders, upload_offset, with_status_headers
+from api.uploads import STATUS_HEADERS, UploadHeaders, with_status_headers
 from api.verbs import Verbs
 from secure_ds.core.principal import Caller
 from secure_ds.wire.base import DatasetId, Digest, Page, PageQuery
@@ -60,21 +59,14 @@ def download_blob(verbs: Verbs, caller: Caller, dataset_id: DatasetId, digest: D
 
 @datasets.operation("PUT", BLOB, problems=(409,))
 def upload_blob(
-    verbs: Verbs,
-    caller: Caller,
-    settings: ApiSettings,
-    dataset_id: DatasetId,
-    digest: Digest,
-    headers: UploadHeaders,
-    body: RawBody,
+    verbs: Verbs, caller: Caller, dataset_id: DatasetId, digest: Digest, headers: UploadHeaders, body: RawBody
 ) -> BlobStatus:
-    """Upload a blob, or the part of it that `Content-Range` names.
+    """Upload a blob, or the part of it that begins at `Upload-Offset`.
 
     Parts follow one another without gaps. When the last byte has arrived the blob is checked against the digest that
     the owner signed, and refused as a whole if it differs. After a dropped connection, ask for the status and go on.
     """
-    offset = upload_offset(headers.content_range, body.length, settings.max_blob_bytes)
-    return verbs.upload_blob(caller, dataset_id, digest, offset, body.stream, body.length)
+    return verbs.upload_blob(caller, dataset_id, digest, headers.offset, body.stream, body.length)
 
 
 @datasets.operation("POST", "/v1/datasets/{dataset_id}/finish", status=202, problems=(409,))

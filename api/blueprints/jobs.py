@@ -49,7 +49,7 @@ def job_events(
 
     The stream ends with the job, after `limit` events, or after some minutes; reconnect with `Last-Event-ID`.
     """
-    events = verbs.job_events(caller, job_id, int(headers.last_event_id or 0), query.limit)
+    events = verbs.job_events(caller, job_id, headers.last_event_id, query.limit)
     return event_stream(events, lifetime=settings.stream_seconds, heartbeat=settings.heartbeat_seconds)
 
 

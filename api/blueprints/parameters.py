@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from secure_ds.wire.base import Message
+from secure_ds.wire.base import Count, Message
 
 
 class IdempotencyHeaders(Message):
@@ -19,9 +19,4 @@ class IdempotencyHeaders(Message):
 class EventHeaders(Message):
     """Where an event stream continues."""
 
-    last_event_id: str | None = Field(
-        default=None,
-        alias="Last-Event-ID",
-        pattern=r"^[0-9]{1,15}$",
-        description="number of the last event received",
-    )
+    last_event_id: Count = Field(default=0, alias="Last-Event-ID", description="number of the last event received")

@@ -1,0 +1,411 @@
+"""The service's verbs in memory: same interface, no policy, no database, and one lever to sabotage each verb.
+
+Two tenants have a token each; what belongs to the other is not there. `failing["verb"] = error` makes a verb raise.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from secure_ds.core.ids import new_id
+from secure_ds.core.principal import Caller, Principal, Role
+from secure_ds.services.errors import (
+    BlobDigestMismatch,
+    BlobTooLarge,
+    ExpiredToken,
+    IdempotencyConflict,
+    InvalidToken,
+    NotFound,
+    StateConflict,
+    UploadOffsetMismatch,
+)
+from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
+from secure_ds.wire.base import Page
+from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView
+from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
+from secure_ds.wire.models import ModelView
+from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
+
+TOKEN = "sds_" + "a" * 26 + "_" + "A" * 43
+OTHER_TENANT_TOKEN = "sds_" + "b" * 26 + "_" + "B" * 43
+EXPIRED_TOKEN = "sds_" + "c" * 26 + "_" + "C" * 43
+NOW = "2026-01-02T03:04:05.000000Z"
+CERTIFICATE = {
+    "payload": "e30=",
+    "payloadType": "application/vnd.in-toto+json",
+    "signatures": [{"keyid": "k", "sig": "AA=="}],
+}
+PUBLIC_KEYS = PublicKeys(
+    sealing_key="BAAA", certificate_key="-----BEGIN PUBLIC KEY-----", checkpoint_key="log+0+A", keystore="simulated"
+)
+
+
+def principal(tenant: str) -> Principal:
+    return Principal(f"user-of-{tenant}", tenant, frozenset({Role.DATA_OWNER}), frozenset({"research"}), 2)
+
+
+def digest_of(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def dataset_view(tenant: str = "acme", **changes: Any) -> DatasetView:
+    view = DatasetView(
+        id=new_id("ds"),
+        tenant=tenant,
+        owner="ada",
+        name="wards",
+        state="ready",
+        sensitivity=2,
+        n_records=569,
+        n_features=30,
+        feature_map="declared-bounds",
+        purposes=["research"],
+        parameters="standard",
+        descriptor_digest=digest_of(b"descriptor"),
+        created_at=NOW,
+        blobs_total=1,
+        blobs_missing=0,
+        norms="verified",
+    )
+    return view.model_copy(update=changes)
+
+
+def job_view(tenant: str = "acme", **changes: Any) -> JobView:
+    view = JobView(
+        id=new_id("job"),
+        tenant=tenant,
+        dataset_id=new_id("ds"),
+        submitter="ada",
+        purpose="research",
+        algorithm="encrypted_logistic_regression",
+        state="running",
+        epsilon=1.0,
+        delta=1e-5,
+        steps_total=4,
+        steps_done=1,
+        plan={"steps": 4},
+        plan_digest=digest_of(b"plan"),
+        submitted_at=NOW,
+    )
+    return view.model_copy(update=changes)
+
+
+def model_view(tenant: str = "acme", **changes: Any) -> ModelView:
+    view = ModelView(
+        id=new_id("model"),
+        tenant=tenant,
+        job_id=new_id("job"),
+        dataset_id=new_id("ds"),
+        algorithm="encrypted_logistic_regression",
+        weights_digest=digest_of(b"weights"),
+        certificate_digest=None,
+        epsilon=1.0,
+        delta=1e-5,
+        created_at=NOW,
+        card={"title": "a model"},
+    )
+    return view.model_copy(update=changes)
+
+
+def _sabotaged(verb: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(verb)
+    def run(self: "SimulatedService", *args: Any) -> Any:
+        self.calls.append((verb.__name__, args))
+        if error := self.failing.get(verb.__name__):
+            raise error
+        return verb(self, *args)
+
+    return run
+
+
+class SimulatedService:
+    """Implements `api.verbs.Verbs`."""
+
+    def __init__(self) -> None:
+        self.failing: dict[str, Exception] = {}
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.datasets: dict[str, DatasetView] = {}
+        self.blobs: dict[tuple[str, str], tuple[bytearray, int]] = {}
+        self.jobs: dict[str, JobView] = {}
+        self.events: list[JobEvent | None] = []
+        self.models: dict[str, ModelView] = {}
+        self.remembered: dict[str, tuple[Any, Any]] = {}
+        self.ready = True
+
+    def add_dataset(self, *blobs: bytes, tenant: str = "acme") -> DatasetView:
+        """Announce a data set whose blobs have these contents; none has arrived."""
+        view = dataset_view(tenant, state="uploading", blobs_total=len(blobs), blobs_missing=len(blobs))
+        self.datasets[view.id] = view
+        for content in blobs:
+            self.blobs[view.id, digest_of(content)] = (bytearray(), len(content))
+        return view
+
+    def add_job(self, **changes: Any) -> JobView:
+        view = job_view(**changes)
+        self.jobs[view.id] = view
+        return view
+
+    def add_model(self, **changes: Any) -> ModelView:
+        view = model_view(**changes)
+        self.models[view.id] = view
+        return view
+
+    @_sabotaged
+    def authenticate(self, bearer: str, /) -> Principal:
+        if bearer == EXPIRED_TOKEN:
+            raise ExpiredToken("the bearer token has expired", remedy="ask for a new one")
+        tenants = {TOKEN: "acme", OTHER_TENANT_TOKEN: "globex"}
+        if bearer not in tenants:
+            raise InvalidToken("the bearer token is not valid")
+        return principal(tenants[bearer])
+
+    @_sabotaged
+    def who_am_i(self, caller: Caller, /) -> WhoAmI:
+        who = caller.principal
+        return WhoAmI(
+            id=who.id,
+            tenant=who.tenant,
+            roles=sorted(who.roles),
+            purposes=sorted(who.purposes),
+            clearance=who.clearance,
+        )
+
+    @_sabotaged
+    def readiness(self) -> Readiness:
+        return Readiness(ready=self.ready, parts={"database": "ok" if self.ready else "does not answer"})
+
+    @_sabotaged
+    def register_dataset(self, caller: Caller, body: DatasetCreate, idempotency_key: str | None, /) -> DatasetView:
+        view = dataset_view(caller.principal.tenant, name=body.name, state="uploading")
+        view = self._once(idempotency_key, body, view)
+        self.datasets[view.id] = view
+        return view
+
+    @_sabotaged
+    def list_datasets(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[DatasetView]:
+        return _page(self.datasets.values(), caller, cursor, limit)
+
+    @_sabotaged
+    def show_dataset(self, caller: Caller, dataset_id: str, /) -> DatasetView:
+        return _own(self.datasets, caller, dataset_id)
+
+    @_sabotaged
+    def show_budget(self, caller: Caller, dataset_id: str, /) -> BudgetView:
+        return BudgetView(
+            dataset_id=_own(self.datasets, caller, dataset_id).id,
+            delta=1e-5,
+            epsilon_limit=2.0,
+            epsilon_spent=0.5,
+            epsilon_reserved=0.25,
+            epsilon_left=1.25,
+            mu_squared_limit=0.2,
+            mu_squared_spent=0.01,
+            mu_squared_reserved=0.01,
+            neighbours="zero-out-one-record",
+            accountant="gdp",
+            decryptions_used=3,
+            decryptions_limit=32,
+        )
+
+    @_sabotaged
+    def blob_status(self, caller: Caller, dataset_id: str, digest: str, /) -> BlobStatus:
+        arrived, total = self._blob(caller, dataset_id, digest)
+        return BlobStatus(digest=digest, offset=len(arrived), total=total, complete=len(arrived) == total)
+
+    @_sabotaged
+    def upload_blob(
+        self, caller: Caller, dataset_id: str, digest: str, offset: int, stream: BinaryIO, length: int | None, /
+    ) -> BlobStatus:
+        arrived, total = self._blob(caller, dataset_id, digest)
+        if offset != len(arrived):
+            raise UploadOffsetMismatch(f"{len(arrived)} bytes have arrived, not {offset}")
+        if offset + (length or 0) > total:
+            raise BlobTooLarge(f"this blob has {total} bytes by its descriptor")
+        while piece := stream.read(4096):
+            arrived += piece
+            if len(arrived) > total:
+                raise BlobTooLarge(f"this blob has {total} bytes by its descriptor")
+        if len(arrived) == total and digest_of(arrived) != digest:
+            arrived.clear()
+            raise BlobDigestMismatch("the bytes that arrived are not those the owner signed for")
+        return self.blob_status(caller, dataset_id, digest)
+
+    @_sabotaged
+    def download_blob(self, caller: Caller, dataset_id: str, digest: str, /) -> Iterator[bytes]:
+        arrived, _ = self._blob(caller, dataset_id, digest)
+        return (bytes(arrived[start : start + 1000]) for start in range(0, len(arrived), 1000))
+
+    @_sabotaged
+    def finish_upload(self, caller: Caller, dataset_id: str, /) -> DatasetView:
+        view = _own(self.datasets, caller, dataset_id)
+        missing = sum(len(arrived) < total for (owner, _), (arrived, total) in self.blobs.items() if owner == view.id)
+        if missing:
+            raise StateConflict(f"{missing} blobs have not arrived", facts={"missing": missing})
+        self.datasets[view.id] = view.model_copy(update={"state": "checking", "blobs_missing": 0})
+        return self.datasets[view.id]
+
+    @_sabotaged
+    def quote_job(self, caller: Caller, body: TrainingRequest, /) -> QuoteView:
+        return QuoteView(
+            admissible=True,
+            refusals=[],
+            plan={"steps": 4},
+            plan_digest=digest_of(b"plan"),
+            epsilon=body.epsilon,
+            delta=body.delta,
+            epsilon_left=1.25,
+            steps=4,
+            sigma=12.5,
+            sensitivity=1.0,
+            statistical_bits=50.0,
+            decryptions_needed=4,
+            decryptions_left=28,
+            levels=5,
+            blob_bytes=10_000_000,
+            answer_bytes=260_000,
+            seconds_estimate=12.0,
+        )
+
+    @_sabotaged
+    def submit_job(self, caller: Caller, body: JobSubmit, idempotency_key: str | None, /) -> JobView:
+        view = job_view(caller.principal.tenant, dataset_id=body.dataset_id, state="queued", steps_done=0)
+        view = self._once(idempotency_key, body, view)
+        self.jobs[view.id] = view
+        return view
+
+    @_sabotaged
+    def list_jobs(self, caller: Caller, cursor: str | None, limit: int, dataset_id: str | None, /) -> Page[JobView]:
+        chosen = [job for job in self.jobs.values() if dataset_id in (None, job.dataset_id)]
+        return _page(chosen, caller, cursor, limit)
+
+    @_sabotaged
+    def show_job(self, caller: Caller, job_id: str, /) -> JobView:
+        return _own(self.jobs, caller, job_id)
+
+    @_sabotaged
+    def cancel_job(self, caller: Caller, job_id: str, /) -> JobView:
+        view = _own(self.jobs, caller, job_id)
+        self.jobs[view.id] = view.model_copy(update={"cancel_requested": True})
+        return self.jobs[view.id]
+
+    @_sabotaged
+    def job_events(self, caller: Caller, job_id: str, after: int, limit: int | None, /) -> Iterator[JobEvent | None]:
+        _own(self.jobs, caller, job_id)
+        chosen = [event for event in self.events if event is None or event.id > after]
+        return iter(chosen[:limit])
+
+    @_sabotaged
+    def list_steps(self, caller: Caller, job_id: str, /) -> Page[StepView]:
+        _own(self.jobs, caller, job_id)
+        step = StepView(
+            step=0,
+            fence=1,
+            weights_digest=digest_of(b"w"),
+            ciphertext_digest=digest_of(b"c"),
+            spent_units="250000000",
+            answer=["-3", "12345678901234567890"],
+            spent_at=NOW,
+        )
+        return Page(items=[step])
+
+    @_sabotaged
+    def list_models(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[ModelView]:
+        return _page(self.models.values(), caller, cursor, limit)
+
+    @_sabotaged
+    def show_model(self, caller: Caller, model_id: str, /) -> ModelView:
+        return _own(self.models, caller, model_id)
+
+    @_sabotaged
+    def download_weights(self, caller: Caller, model_id: str, /) -> bytes:
+        _own(self.models, caller, model_id)
+        return b"weights"
+
+    @_sabotaged
+    def download_certificate(self, caller: Caller, model_id: str, /) -> bytes:
+        _own(self.models, caller, model_id)
+        return json.dumps(CERTIFICATE).encode()
+
+    @_sabotaged
+    def list_keys(self, caller: Caller, /) -> Page[KeyView]:
+        key = KeyView(
+            label="sealing", version=1, purpose="derive", algorithm="P-256", state="active", key_id=new_id("key")
+        )
+        return Page(items=[key])
+
+    @_sabotaged
+    def public_keys(self) -> PublicKeys:
+        return PUBLIC_KEYS
+
+    @_sabotaged
+    def show_policies(self, caller: Caller, /) -> PolicySetView:
+        return PolicySetView(version="sha256:1", policies={"owner-reads": "permit (principal, action, resource);"})
+
+    @_sabotaged
+    def explain(self, caller: Caller, body: ExplainRequest, /) -> ExplainView:
+        return ExplainView(
+            allowed=False, policy_ids=["no-other-tenant"], policy_version="sha256:1", explanation="because"
+        )
+
+    @_sabotaged
+    def query_audit(self, caller: Caller, query: AuditQuery, /) -> Page[EntryView]:
+        newest = int(query.cursor) if query.cursor and query.cursor.isdecimal() else 1000
+        indices = range(newest - 1, max(newest - 1 - query.limit, -1), -1)
+        entries = [
+            EntryView(
+                index=index,
+                time=NOW,
+                actor="ada",
+                tenant=caller.principal.tenant,
+                action=query.action or "dataset:read",
+                outcome="allowed",
+                entry={"index": index},
+            )
+            for index in indices
+        ]
+        return Page(items=entries, next=str(indices[-1]) if indices and indices[-1] else None)
+
+    @_sabotaged
+    def export_audit(self, caller: Caller, form: str, /) -> Iterator[bytes]:
+        return iter([b'{"format":"export/1"}\n', b'{"index":0}\n'] if form == "jsonl" else [b"index,time\n"])
+
+    @_sabotaged
+    def latest_checkpoint(self, caller: Caller, /) -> CheckpointView:
+        return CheckpointView(size=1000, checkpoint="log\n1000\nAAAA\n")
+
+    @_sabotaged
+    def prove_inclusion(self, caller: Caller, index: int, size: int | None, /) -> InclusionProofView:
+        return InclusionProofView(index=index, size=size or 1000, leaf_hash="00" * 32, path=[])
+
+    @_sabotaged
+    def prove_consistency(self, caller: Caller, old_size: int, new_size: int | None, /) -> ConsistencyProofView:
+        return ConsistencyProofView(old_size=old_size, new_size=new_size or 1000, path=[])
+
+    def _blob(self, caller: Caller, dataset_id: str, digest: str) -> tuple[bytearray, int]:
+        _own(self.datasets, caller, dataset_id)
+        if (dataset_id, digest) not in self.blobs:
+            raise NotFound("the data set's descriptor announces no blob with this digest")
+        return self.blobs[dataset_id, digest]
+
+    def _once(self, key: str | None, body: Any, fresh: Any) -> Any:
+        if key is None:
+            return fresh
+        seen_body, answer = self.remembered.setdefault(key, (body, fresh))
+        if seen_body != body:
+            raise IdempotencyConflict("the idempotency key was used before with another request")
+        return answer
+
+
+def _own(objects: dict[str, Any], caller: Caller, object_id: str) -> Any:
+    found = objects.get(object_id)
+    if found is None or found.tenant != caller.principal.tenant:
+        raise NotFound("no such object", remedy="list what there is")
+    return found
+
+
+def _page(objects: Any, caller: Caller, cursor: str | None, limit: int) -> Page[Any]:
+    own = sorted((each for each in objects if each.tenant == caller.principal.tenant), key=lambda each: each.id)
+    rest = [each for each in own if cursor is None or each.id > cursor]
+    return Page(items=rest[:limit], next=rest[limit - 1].id if len(rest) > limit else None)
