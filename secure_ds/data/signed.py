@@ -1,4 +1,4 @@
-"""A signed descriptor, and the check of every file it announces.
+"""A signed descriptor by itself, and the check of every file it announces.
 
 The descriptor names its own upload key, so anybody can see that nothing in it was changed since that key signed. Whose
 key it is, is settled where the data set is registered: by the owner's authenticated request, and by the custodian, for
@@ -13,23 +13,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from secure_ds.ckks.format import check_ciphertext
 from secure_ds.ckks.key_files import check_key_file
 from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
-from secure_ds.data.envelope import verify
 from secure_ds.data.errors import InvalidEnvelope
+from secure_ds.data.signed_descriptor import open_descriptor
 
 CIPHERTEXT_KIND = "ciphertext"
 
 
-def open_descriptor(envelope: bytes) -> DatasetDescriptor:
+def open_own_descriptor(envelope: bytes) -> DatasetDescriptor:
     """Return the descriptor of an envelope that is signed by the upload key the descriptor names.
 
     Raises:
         InvalidEnvelope: the envelope is malformed or its signature does not hold.
         InvalidDescriptor: what was signed is not a descriptor.
     """
-    descriptor = parse_descriptor(_unverified_payload(envelope))
-    upload_key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(descriptor.upload_key))
-    verify(envelope, upload_key)
-    return descriptor
+    claimed = parse_descriptor(_unverified_payload(envelope))
+    return open_descriptor(envelope, Ed25519PublicKey.from_public_bytes(bytes.fromhex(claimed.upload_key)))
 
 
 def check_blob(data: bytes | memoryview, descriptor: DatasetDescriptor, kind: str) -> None:

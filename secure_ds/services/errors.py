@@ -63,6 +63,12 @@ class NotFound(ServiceError):
     kind = "missing"
 
 
+class InvalidQuery(ServiceError):
+    """A question about the log or a list cannot be answered as asked."""
+
+    code = "invalid_query"
+
+
 class InvalidDescriptor(ServiceError):
     """The data set's descriptor or its signature cannot be accepted."""
 

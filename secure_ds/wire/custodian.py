@@ -35,11 +35,12 @@ class KeyRegistration(Message):
 
 
 class NormCheck(Message):
-    """Ask whether one block's records are normalised: the two ciphertexts of the upload check."""
+    """Ask whether one block's records are normalised: the three ciphertexts of the upload check."""
 
     dataset_id: DatasetId
     block: Count
     norms: Base64
+    squares: Base64
     labels: Base64
 
 
@@ -91,8 +92,7 @@ class CertificateRequest(Message):
     job_id: JobId
     model_id: ModelId
     weights_digest: Digest
-    dataset_envelope: Envelope
-    evidence: dict[str, Any] = Field(description="audit entry, inclusion proof, checkpoint, ledger entries, versions")
+    entry_index: Count = Field(description="the audit entry that records the model, to be proven in the certificate")
 
 
 class Certificate(Message):
@@ -101,12 +101,33 @@ class Certificate(Message):
     envelope: Envelope
 
 
+class Nothing(Message):
+    """A question without arguments."""
+
+
+class Done(Message):
+    """An act without a result was carried out."""
+
+
+class CheckpointSize(Message):
+    """The size of the tree that was signed."""
+
+    size: Count
+
+
+class DecryptionQuestion(Message):
+    """Ask for a data set's count."""
+
+    dataset_id: DatasetId
+
+
 class DecryptionCount(Message):
     """How often a data set's key has decrypted, and how often it may in its life."""
 
     dataset_id: DatasetId
-    used: Count
+    used: Count = Field(description="noisy answers given")
     limit: Count
+    checks: Count = Field(description="norm checks decrypted, of which one bit each left the custodian")
 
 
 class CustodianHealth(Message):

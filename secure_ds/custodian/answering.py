@@ -1,0 +1,191 @@
+"""Answer one step: decrypt a packed ciphertext with the plan's noise added, at most once per (job, step).
+
+Order of things, each durable before the next: the service's spend, the custodian's spend, the answer, the audit entry,
+the reply. A crash anywhere leaves either nothing paid and nothing said, or something paid that can be asked for again
+with the same ciphertext. Errors are only ever towards paying too much.
+"""
+
+import base64
+from typing import Any
+
+from audit.entry import Outcome
+from policies.actions import Action
+from secure_ds.ckks.decryption import decrypt_released
+from secure_ds.ckks.errors import DecryptionFailed, MalformedCiphertext
+from secure_ds.ckks.format import check_ciphertext
+from secure_ds.core.digest import digest_bytes
+from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry, log_now
+from secure_ds.custodian.errors import (
+    CiphertextRejected,
+    FenceStale,
+    SpendMissing,
+    StepConflict,
+    StepOutOfOrder,
+)
+from secure_ds.custodian.grants import open_grant, recomputed_plan, require_within_limits
+from secure_ds.custodian.journal import Registration, Spend
+from secure_ds.custodian.registration import held_key, key_facts, unwrapped
+from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.privacy.discrete_gaussian import sample_discrete_gaussian
+from secure_ds.training.encrypted.logistic import weights_after, weights_digest
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.wire.custodian import GrantRequest, StepAnswer, StepQuestion
+
+
+def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer:
+    """Return the noisy sums of a step; the same question gets the same answer for ever.
+
+    Raises:
+        GrantInvalid, KeyUnknown, PlanMismatch: the question is not about a job this custodian consented to.
+        StepConflict: the step was paid for with another ciphertext; logged.
+        FenceStale, StepOutOfOrder, SpendMissing, LimitExceeded, PolicyRefused: it is not this step's turn.
+        CiphertextRejected: the ciphertext is not of the plan's form.
+    """
+    granted = open_grant(context, question.grant, question.job_id)
+    registration, descriptor = held_key(context, granted.request.dataset_id)
+    plan = recomputed_plan(descriptor, granted.request, granted.plan_digest)
+    ciphertext = base64.b64decode(question.ciphertext)
+    digest = digest_bytes(ciphertext)
+    if stored := _stored_answer(context, registration, question, digest):
+        deliver(context)
+        return StepAnswer(step=question.step, answer=[str(value) for value in stored], replayed=True)
+    _check_form(plan, descriptor, ciphertext)
+    _check_turn(context, plan, question, digest)
+    decision = _ask(context, registration, descriptor, granted)
+    _spend(context, registration, descriptor, plan, question, digest)
+    answer = _decrypt(context, registration, descriptor, plan, ciphertext)
+    _remember(context, registration, question, digest, answer, decision)
+    deliver(context)
+    return StepAnswer(step=question.step, answer=[str(value) for value in answer], replayed=False)
+
+
+def _stored_answer(
+    context: CustodianContext, registration: Registration, question: StepQuestion, digest: str
+) -> list[int] | None:
+    spend = context.journal.spend(question.job_id, question.step)
+    if spend is None:
+        return None
+    if spend.ciphertext_digest != digest:
+        details = {"step": question.step, "code": StepConflict.code, "asked": digest, "paid": spend.ciphertext_digest}
+        refused = entry(
+            Action.KEY_USE,
+            registration.tenant,
+            outcome=Outcome.DENIED,
+            dataset_id=registration.dataset_id,
+            job_id=question.job_id,
+            details=details,
+        )
+        log_now(context, refused)
+        raise StepConflict("this step was paid for with another ciphertext; it has one answer")
+    return context.journal.answer(question.job_id, question.step)
+
+
+def _check_form(plan: EncryptedPlan, descriptor: DatasetDescriptor, ciphertext: bytes) -> None:
+    circuit = plan.circuit
+    try:
+        check_ciphertext(ciphertext, descriptor.parameters, circuit.answer_level, circuit.answer_scale)
+    except MalformedCiphertext:
+        raise CiphertextRejected("the ciphertext is not of the form that the plan prescribes") from None
+
+
+def _check_turn(context: CustodianContext, plan: EncryptedPlan, question: StepQuestion, digest: str) -> None:
+    if question.fence < context.journal.highest_fence(question.job_id):
+        raise FenceStale("another worker has taken this job over")
+    answers = context.journal.answers(question.job_id)
+    if question.step != len(answers) or question.step >= plan.steps:
+        raise StepOutOfOrder(f"the next step of this job is {len(answers)}")
+    if question.weights_digest != weights_digest(weights_after(plan, answers)):
+        raise StepOutOfOrder("the weights do not follow from the answers given so far")
+    with context.store.read() as work:
+        recorded = work.steps.get(question.job_id, question.step)
+    if recorded is None or recorded.ciphertext_digest != digest:
+        raise SpendMissing("the ledger does not show this step as paid for with this ciphertext")
+
+
+def _ask(
+    context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor, granted: GrantRequest
+) -> dict[str, Any]:
+    key = key_facts(context, registration, descriptor)
+    tenant, purpose = granted.submitter.tenant, granted.request.purpose
+    return ask_policy(context, Action.KEY_USE, key, tenant=tenant, purpose=purpose)
+
+
+def _spend(
+    context: CustodianContext,
+    registration: Registration,
+    descriptor: DatasetDescriptor,
+    plan: EncryptedPlan,
+    question: StepQuestion,
+    digest: str,
+) -> None:
+    if context.journal.spend(question.job_id, question.step) is not None:
+        return  # paid before a crash; nothing was said
+    units = plan.charges[question.step]
+    require_within_limits(context, registration, descriptor, units, 1)
+    spend = Spend(
+        job_id=question.job_id,
+        step=question.step,
+        dataset_id=registration.dataset_id,
+        fence=question.fence,
+        plan_digest=plan.digest,
+        weights_digest=question.weights_digest,
+        ciphertext_digest=digest,
+        units=units,
+    )
+    with context.journal.append() as page:
+        page.spent(spend)
+
+
+def _decrypt(
+    context: CustodianContext,
+    registration: Registration,
+    descriptor: DatasetDescriptor,
+    plan: EncryptedPlan,
+    ciphertext: bytes,
+) -> list[int]:
+    """Noise first, modulo q; then centre; then round to the plan's public grid."""
+    circuit = plan.circuit
+    noise = sample_discrete_gaussian(plan.noise_variance, len(circuit.positions), context.noise)
+    try:
+        with unwrapped(context, registration) as secret:
+            noisy = decrypt_released(
+                descriptor.parameters,
+                secret,
+                ciphertext,
+                level=circuit.answer_level,
+                scale=circuit.answer_scale,
+                positions=circuit.positions,
+                noise=noise,
+            )
+    except DecryptionFailed:
+        raise CiphertextRejected("the ciphertext is not of the form that the plan prescribes") from None
+    return [plan.to_release_grid(value) for value in noisy]
+
+
+def _remember(
+    context: CustodianContext,
+    registration: Registration,
+    question: StepQuestion,
+    digest: str,
+    answer: list[int],
+    decision: dict[str, Any],
+) -> None:
+    event_id = f"key:use/{question.job_id}/{question.step}"
+    draft = entry(
+        Action.KEY_USE,
+        registration.tenant,
+        decision=decision,
+        dataset_id=registration.dataset_id,
+        job_id=question.job_id,
+        details={
+            "step": question.step,
+            "fence": question.fence,
+            "weights": question.weights_digest,
+            "ciphertext": digest,
+            "answer": digest_bytes(",".join(map(str, answer)).encode()),
+        },
+        event_id=event_id,
+    )
+    with context.journal.append() as page:
+        page.answered(question.job_id, question.step, answer)
+        page.announce(event_id, as_json(draft))

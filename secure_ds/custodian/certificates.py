@@ -1,0 +1,203 @@
+"""Certify a model: only one that is exactly what the plan and this custodian's own answers make.
+
+What the certificate says about privacy comes from the custodian's journal and the owner-signed descriptor, not from
+whoever asks. A job has one certificate; asking again returns the same bytes.
+"""
+
+import base64
+
+import rfc8785
+
+from audit.errors import OutOfRange
+from policies.actions import Action
+from policies.entities import Job
+from secure_ds import __version__
+from secure_ds.core.clock import timestamp
+from secure_ds.core.digest import digest_bytes
+from secure_ds.custodian.checkpoints import checkpoint
+from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry
+from secure_ds.custodian.errors import CertificateRefused
+from secure_ds.custodian.grants import open_grant, recomputed_plan
+from secure_ds.custodian.journal import Registration
+from secure_ds.custodian.keyring import CERTIFICATES
+from secure_ds.custodian.registration import held_key
+from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED, epsilon_of
+from secure_ds.privacy.mechanism import NEIGHBOURS
+from secure_ds.services.planning import ledger_limit
+from secure_ds.training.encrypted.logistic import weights_after
+from secure_ds.training.encrypted.model_file import LinearModel, write_model
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.wire.certificate import (
+    PAYLOAD_TYPE,
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    AuditEvidence,
+    CustodyClaim,
+    DataSetClaim,
+    LedgerEntry,
+    Predicate,
+    PrivacyClaim,
+    Statement,
+    Subject,
+)
+from secure_ds.wire.custodian import Certificate, CertificateRequest, GrantRequest
+from secure_ds.wire.datasets import Envelope
+
+SECURITY_TABLE = "HomomorphicEncryption.org Security Standard, 2018, table 1 (128 bits, ternary secret), 4 bits below"
+TRUST = (
+    "Towards the service's API and worker: records stay encrypted (CKKS, 128-bit security).",
+    "Towards the custodian: none; it holds the key and learns the exact sums. Custodian and service under one operator "
+    "can together read every record.",
+    "The worker is taken to compute the honest circuit; any step can be recomputed with `secure-ds job recheck`.",
+    "Towards everybody else: differential privacy as stated here, for everything the job ever released.",
+)
+
+
+def certify(context: CustodianContext, message: CertificateRequest) -> Certificate:
+    """Return the model's certificate.
+
+    Raises:
+        CertificateRefused: the model does not follow from the answers given, or its audit entry cannot be proven.
+    """
+    granted = open_grant(context, message.grant, message.job_id)
+    if (known := context.journal.certificate(message.job_id)) is not None:
+        deliver(context)
+        return Certificate(envelope=Envelope.model_validate_json(known))
+    registration, descriptor = held_key(context, granted.request.dataset_id)
+    plan = recomputed_plan(descriptor, granted.request, granted.plan_digest)
+    _require_own_model(context, message, plan, descriptor)
+    facts = Job(
+        id=message.job_id, tenant=registration.tenant, data_owner=registration.owner, submitter=granted.submitter.id
+    )
+    decision = ask_policy(context, Action.JOB_CERTIFY, facts, tenant=registration.tenant)
+    statement = _statement(context, message, granted, registration, descriptor, plan)
+    payload = rfc8785.dumps(statement.model_dump(mode="json", by_alias=True))
+    envelope = context.keyring.sign(CERTIFICATES, payload, PAYLOAD_TYPE)
+    event_id = f"job:certify/{message.job_id}"
+    draft = entry(
+        Action.JOB_CERTIFY,
+        registration.tenant,
+        decision=decision,
+        dataset_id=registration.dataset_id,
+        job_id=message.job_id,
+        model_id=message.model_id,
+        details={"weights": message.weights_digest, "statement": digest_bytes(payload)},
+        event_id=event_id,
+    )
+    with context.journal.append() as page:
+        page.certified(message.job_id, envelope)
+        page.announce(event_id, as_json(draft))
+    deliver(context)
+    return Certificate(envelope=Envelope.model_validate_json(envelope))
+
+
+def _require_own_model(
+    context: CustodianContext, message: CertificateRequest, plan: EncryptedPlan, descriptor: DatasetDescriptor
+) -> None:
+    answers = context.journal.answers(message.job_id)
+    if len(answers) != plan.steps:
+        raise CertificateRefused(f"{len(answers)} of {plan.steps} steps have been answered")
+    feature_map = descriptor.feature_map.model_dump(mode="json")
+    model = write_model(LinearModel(weights_after(plan, answers), feature_map, plan.digest))
+    if digest_bytes(model) != message.weights_digest:
+        raise CertificateRefused("the model is not the one that follows from the answers given")
+
+
+def _statement(
+    context: CustodianContext,
+    message: CertificateRequest,
+    granted: GrantRequest,
+    registration: Registration,
+    descriptor: DatasetDescriptor,
+    plan: EncryptedPlan,
+) -> Statement:
+    predicate = Predicate(
+        job_id=message.job_id,
+        purpose=granted.request.purpose,
+        algorithm=granted.request.algorithm,
+        plan=plan.to_json(),
+        plan_digest=plan.digest,
+        data=_data_claim(registration, descriptor),
+        privacy=_privacy_claim(descriptor, plan),
+        custody=_custody_claim(context, registration, descriptor, plan),
+        ledger=[
+            LedgerEntry(
+                step=spend.step,
+                weights_digest=spend.weights_digest,
+                ciphertext_digest=spend.ciphertext_digest,
+                units=str(spend.units),
+            )
+            for spend in context.journal.spends(message.job_id)
+        ],
+        trust=list(TRUST),
+        code_version=__version__,
+        policy_version=context.policy.policy_version,
+        audit=_audit_evidence(context, message),
+        issued_at=timestamp(context.clock.now()),
+    )
+    subject = Subject(name=message.model_id, digest={"sha256": message.weights_digest.removeprefix("sha256:")})
+    return Statement(_type=STATEMENT_TYPE, subject=[subject], predicateType=PREDICATE_TYPE, predicate=predicate)
+
+
+def _data_claim(registration: Registration, descriptor: DatasetDescriptor) -> DataSetClaim:
+    return DataSetClaim(
+        id=descriptor.dataset_id,
+        tenant=registration.tenant,
+        descriptor_digest=descriptor.digest,
+        n_records=descriptor.n_records,
+        n_features=descriptor.n_features,
+        feature_map=descriptor.feature_map.model_dump(mode="json"),
+        upload_key=descriptor.upload_key,
+        limit_epsilon=descriptor.limits.epsilon,
+        limit_delta=descriptor.limits.delta,
+        norms="verified",
+    )
+
+
+def _privacy_claim(descriptor: DatasetDescriptor, plan: EncryptedPlan) -> PrivacyClaim:
+    units = sum(plan.charges)
+    distance = ledger_limit(descriptor).distance
+    return PrivacyClaim(
+        epsilon=plan.request.epsilon,
+        delta=plan.request.delta,
+        mu_squared=units / UNITS_PER_MU_SQUARED,
+        neighbours=NEIGHBOURS,
+        unit=plan.mechanism.unit,
+        records_per_person=descriptor.unit.records_per_person,
+        accountant=ACCOUNTANT,
+        event=plan.mechanism.to_json(),
+        epsilon_for_persons_in_two_data_sets=epsilon_of(4 * units, plan.request.delta, 2 * distance),
+    )
+
+
+def _custody_claim(
+    context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor, plan: EncryptedPlan
+) -> CustodyClaim:
+    return CustodyClaim(
+        statistical_bits=plan.statistical_bits,
+        max_decryptions=descriptor.limits.max_decryptions,
+        decryptions_used=context.journal.releases(registration.dataset_id),
+        keystore=context.keyring.public_keys().keystore,
+        security_table=SECURITY_TABLE,
+    )
+
+
+def _audit_evidence(context: CustodianContext, message: CertificateRequest) -> AuditEvidence:
+    size = checkpoint(context)
+    try:
+        with context.store.read() as work:
+            stored = work.audit.entry(message.entry_index)
+            path = work.audit.inclusion_proof(message.entry_index, size)
+            note = next(iter(work.audit.checkpoints(size, size + 1)))
+    except (OutOfRange, StopIteration):
+        raise CertificateRefused("the model's audit entry is not in the log") from None
+    recorded = stored.read().draft
+    if recorded.job_id != message.job_id or recorded.model_id != message.model_id:
+        raise CertificateRefused("the audit entry named is about something else")
+    return AuditEvidence(
+        entry=base64.b64encode(stored.data).decode(),
+        index=message.entry_index,
+        path=[node.hex() for node in path],
+        checkpoint=note,
+    )

@@ -1,0 +1,101 @@
+"""What the custodian refuses, each with a stable code. Failures of cryptography say nothing about their cause."""
+
+from typing import ClassVar
+
+
+class CustodianRefusal(Exception):
+    """Root of all refusals; nothing was decrypted, signed or released."""
+
+    code: ClassVar[str] = "refused"
+    remedy: ClassVar[str | None] = None
+
+
+class KeyRejected(CustodianRefusal):
+    """The sealed key or the descriptor it belongs to cannot be accepted."""
+
+    code = "key_rejected"
+    remedy = "encrypt the data set again, sealing to the custodian's present key"
+
+
+class KeyUnknown(CustodianRefusal):
+    """The custodian holds no key for this data set."""
+
+    code = "key_unknown"
+
+
+class CheckRefused(CustodianRefusal):
+    """This block's norms were checked before, with other ciphertexts; there is one verdict a block."""
+
+    code = "check_refused"
+
+
+class NotVerified(CustodianRefusal):
+    """Not every block of the data set has passed the norm check."""
+
+    code = "not_verified"
+
+
+class LimitExceeded(CustodianRefusal):
+    """The limits the owner signed do not cover it, by the custodian's own count."""
+
+    code = "owner_limit_exceeded"
+
+
+class PlanMismatch(CustodianRefusal):
+    """The plan is not the one the custodian computes from descriptor and request."""
+
+    code = "plan_mismatch"
+
+
+class GrantInvalid(CustodianRefusal):
+    """The grant is not one this custodian signed, or belongs to another job."""
+
+    code = "grant_invalid"
+
+
+class PolicyRefused(CustodianRefusal):
+    """The policies, asked at the third door, say no."""
+
+    code = "policy_denied"
+
+
+class StepConflict(CustodianRefusal):
+    """The step was paid for with another ciphertext; it has one answer."""
+
+    code = "step_conflict"
+
+
+class StepOutOfOrder(CustodianRefusal):
+    """Steps are answered in order, for weights that follow from the answers before."""
+
+    code = "step_out_of_order"
+
+
+class FenceStale(CustodianRefusal):
+    """Another worker has taken the job over."""
+
+    code = "fence_stale"
+
+
+class SpendMissing(CustodianRefusal):
+    """The service's ledger does not show this step as paid for."""
+
+    code = "spend_missing"
+
+
+class CiphertextRejected(CustodianRefusal):
+    """The packed ciphertext is not of the plan's form."""
+
+    code = "ciphertext_rejected"
+
+
+class CertificateRefused(CustodianRefusal):
+    """What was to be certified does not follow from the custodian's own answers."""
+
+    code = "certificate_refused"
+
+
+class CheckpointRefused(CustodianRefusal):
+    """The audit tree is not an extension of the one signed before."""
+
+    code = "checkpoint_refused"

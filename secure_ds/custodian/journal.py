@@ -1,0 +1,294 @@
+"""The custodian's own append-only memory, in a database nobody else opens.
+
+Rules:
+1. Rows are only ever added; the database refuses UPDATE and DELETE.
+2. A spend is durable before the decryption it pays for; an answer is durable before anybody hears it.
+3. What must appear in the audit log is written to the outbox in the same transaction as the act, and is appended to the
+   log (exactly once, by its event id) before the custodian replies. A crash in between is made good at the next start.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Row,
+    String,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+    text,
+)
+
+metadata = MetaData()
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("dataset_id", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("sensitivity", Integer, nullable=False),
+    Column("descriptor_digest", String, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("wrapped_secret", LargeBinary, nullable=False),
+)
+checks = Table(
+    "checks",
+    metadata,
+    Column("dataset_id", String, nullable=False),
+    Column("block", Integer, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    PrimaryKeyConstraint("dataset_id", "block"),
+)
+spends = Table(
+    "spends",
+    metadata,
+    Column("job_id", String, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("dataset_id", String, nullable=False, index=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("plan_digest", String, nullable=False),
+    Column("weights_digest", String, nullable=False),
+    Column("ciphertext_digest", String, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    PrimaryKeyConstraint("job_id", "step"),
+)
+answers = Table(
+    "answers",
+    metadata,
+    Column("job_id", String, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("answer", Text, nullable=False),
+    PrimaryKeyConstraint("job_id", "step"),
+)
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("job_id", String, primary_key=True),
+    Column("envelope", LargeBinary, nullable=False),
+)
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True),
+    Column("root", LargeBinary, nullable=False),
+)
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("event_id", String, primary_key=True),
+    Column("draft", Text, nullable=False),
+)
+delivered = Table("delivered", metadata, Column("event_id", String, primary_key=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A data set's key as the custodian keeps it: wrapped by the HSM, beside the limits its owner signed."""
+
+    dataset_id: str
+    tenant: str
+    owner: str
+    sensitivity: int
+    descriptor_digest: str
+    envelope: bytes
+    wrapped_secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The verdict on one block's norms; given once."""
+
+    dataset_id: str
+    block: int
+    digest: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """One paid decryption. `units` are 1e-12 of GDP mu squared."""
+
+    job_id: str
+    step: int
+    dataset_id: str
+    fence: int
+    plan_digest: str
+    weights_digest: str
+    ciphertext_digest: str
+    units: int
+
+
+class Journal:
+    """Reads and appends. Open one per process; give it an engine that commits durably."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        metadata.create_all(engine)
+        with engine.begin() as connection:
+            for table in metadata.sorted_tables:
+                _refuse_changes(connection, table.name)
+
+    @contextmanager
+    def append(self) -> Iterator["Page"]:
+        """Open one transaction: everything written through the page is durable together, or not at all."""
+        with self._engine.begin() as connection:
+            yield Page(connection)
+
+    def registration(self, dataset_id: str) -> Registration | None:
+        """Return a data set's key row."""
+        row = self._one(select(keys).where(keys.c.dataset_id == dataset_id))
+        return None if row is None else Registration(**row._mapping)
+
+    def check(self, dataset_id: str, block: int) -> Check | None:
+        """Return the verdict given on a block, if any."""
+        row = self._one(select(checks).where(checks.c.dataset_id == dataset_id, checks.c.block == block))
+        return None if row is None else Check(**row._mapping)
+
+    def checks_passed(self, dataset_id: str) -> int:
+        """Count the blocks whose norms were found right."""
+        return self._count(checks, checks.c.dataset_id == dataset_id, checks.c.passed)
+
+    def spend(self, job_id: str, step: int) -> Spend | None:
+        """Return what was paid for a step, if anything."""
+        row = self._one(select(spends).where(spends.c.job_id == job_id, spends.c.step == step))
+        return None if row is None else Spend(**row._mapping)
+
+    def spends(self, job_id: str) -> list[Spend]:
+        """Return everything paid for a job, in the order of its steps."""
+        query = select(spends).where(spends.c.job_id == job_id).order_by(spends.c.step)
+        with self._engine.connect() as connection:
+            return [Spend(**row._mapping) for row in connection.execute(query)]
+
+    def units_spent(self, dataset_id: str) -> int:
+        """Sum the units ever paid from a data set."""
+        query = select(func.coalesce(func.sum(spends.c.units), 0)).where(spends.c.dataset_id == dataset_id)
+        row = self._one(query)
+        return 0 if row is None else int(row[0])
+
+    def highest_fence(self, job_id: str) -> int:
+        """Return the highest fencing number seen for a job; 0 before the first step."""
+        row = self._one(select(func.coalesce(func.max(spends.c.fence), 0)).where(spends.c.job_id == job_id))
+        return 0 if row is None else int(row[0])
+
+    def releases(self, dataset_id: str) -> int:
+        """Count the noisy decryptions ever paid for under a data set's key: what its lifelong limit bounds."""
+        return self._count(spends, spends.c.dataset_id == dataset_id)
+
+    def checks_made(self, dataset_id: str) -> int:
+        """Count the blocks whose norm check was decrypted; of each, one bit left the custodian."""
+        return self._count(checks, checks.c.dataset_id == dataset_id)
+
+    def answer(self, job_id: str, step: int) -> list[int] | None:
+        """Return the stored answer of a step."""
+        row = self._one(select(answers.c.answer).where(answers.c.job_id == job_id, answers.c.step == step))
+        return None if row is None else _integers(row[0])
+
+    def answers(self, job_id: str) -> list[list[int]]:
+        """Return all stored answers of a job, in the order of its steps."""
+        query = select(answers.c.answer).where(answers.c.job_id == job_id).order_by(answers.c.step)
+        with self._engine.connect() as connection:
+            return [_integers(text) for (text,) in connection.execute(query)]
+
+    def certificate(self, job_id: str) -> bytes | None:
+        """Return the certificate already signed for a job."""
+        row = self._one(select(certificates.c.envelope).where(certificates.c.job_id == job_id))
+        return None if row is None else bytes(row[0])
+
+    def last_checkpoint(self) -> tuple[int, bytes] | None:
+        """Return size and root of the largest tree this custodian ever signed."""
+        row = self._one(select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1))
+        return None if row is None else (int(row.size), bytes(row.root))
+
+    def pending(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the outbox events not yet known to be in the audit log, oldest first."""
+        query = (
+            select(outbox.c.event_id, outbox.c.draft)
+            .where(outbox.c.event_id.not_in(select(delivered.c.event_id)))
+            .order_by(text("outbox.rowid"))
+        )
+        with self._engine.connect() as connection:
+            return [(event_id, json.loads(draft)) for event_id, draft in connection.execute(query)]
+
+    def _one(self, query: Any) -> Row[Any] | None:
+        with self._engine.connect() as connection:
+            return connection.execute(query).first()
+
+    def _count(self, table: Table, *conditions: Any) -> int:
+        row = self._one(select(func.count()).select_from(table).where(*conditions))
+        return 0 if row is None else int(row[0])
+
+
+class Page:
+    """What one journal transaction may write."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def registered(self, registration: Registration) -> None:
+        """Write down a data set's key."""
+        self._add(keys, **_fields(registration))
+
+    def checked(self, check: Check) -> None:
+        """Write down a verdict."""
+        self._add(checks, **_fields(check))
+
+    def spent(self, spend: Spend) -> None:
+        """Write down a payment, before the decryption."""
+        self._add(spends, **_fields(spend))
+
+    def answered(self, job_id: str, step: int, answer: Sequence[int]) -> None:
+        """Write down an answer, before anybody hears it."""
+        self._add(answers, job_id=job_id, step=step, answer=json.dumps([str(value) for value in answer]))
+
+    def certified(self, job_id: str, envelope: bytes) -> None:
+        """Write down a signed certificate, so that a repeated request gets the same bytes."""
+        self._add(certificates, job_id=job_id, envelope=envelope)
+
+    def signed_checkpoint(self, size: int, root: bytes) -> None:
+        """Write down a signed tree head."""
+        self._add(checkpoints, size=size, root=root)
+
+    def announce(self, event_id: str, draft: dict[str, Any]) -> None:
+        """Owe the audit log an entry."""
+        self._add(outbox, event_id=event_id, draft=json.dumps(draft))
+
+    def delivered(self, event_id: str) -> None:
+        """The audit log has the entry."""
+        self._add(delivered, event_id=event_id)
+
+    def _add(self, table: Table, **values: Any) -> None:
+        self._connection.execute(insert(table).values(**values))
+
+
+def _fields(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
+def _integers(answer: str) -> list[int]:
+    return [int(value) for value in json.loads(answer)]
+
+
+def _refuse_changes(connection: Connection, table: str) -> None:
+    for verb in ("UPDATE", "DELETE"):
+        connection.execute(
+            text(
+                f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+                "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+            )
+        )

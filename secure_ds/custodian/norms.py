@@ -1,0 +1,76 @@
+"""The upload check: is every record of a block normalised, and every label 0 or 1?
+
+The worker sends three ciphertexts a block, whose right decryption is the same for every honest data set. The custodian
+decrypts them, compares, and lets one bit out. Each block gets one verdict for life, so the check cannot be used as an
+oracle: whoever asks again with other ciphertexts is refused.
+"""
+
+import base64
+
+from audit.entry import Outcome
+from policies.actions import Action
+from secure_ds.ckks.decryption import decrypt_slots
+from secure_ds.ckks.errors import DecryptionFailed
+from secure_ds.core.digest import digest_bytes
+from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry
+from secure_ds.custodian.errors import CheckRefused, CiphertextRejected
+from secure_ds.custodian.journal import Check, Registration
+from secure_ds.custodian.registration import held_key, key_facts, unwrapped
+from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.services.planning import norm_plan_for
+from secure_ds.wire.custodian import NormCheck, NormVerdict
+
+
+def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
+    """Give a block's verdict.
+
+    Raises:
+        CheckRefused: the block has a verdict on other ciphertexts, or does not exist.
+        CiphertextRejected: the ciphertexts are not of the check's form.
+    """
+    registration, descriptor = held_key(context, message.dataset_id)
+    ciphertexts = [base64.b64decode(part) for part in (message.norms, message.squares, message.labels)]
+    digest = digest_bytes(b"".join(ciphertexts))
+    known = context.journal.check(message.dataset_id, message.block)
+    if known is not None and known.digest == digest:
+        deliver(context)
+        return NormVerdict(passed=known.passed)
+    if known is not None or message.block >= descriptor.n_blocks:
+        raise CheckRefused("this block has its verdict already, or does not exist")
+    key = key_facts(context, registration, descriptor)
+    decision = ask_policy(context, Action.KEY_CHECK, key, tenant=registration.tenant)
+    passed = _decrypt_and_compare(context, registration, descriptor, message.block, ciphertexts)
+    event_id = f"key:check/{message.dataset_id}/{message.block}"
+    draft = entry(
+        "key:check",
+        registration.tenant,
+        outcome=Outcome.DONE if passed else Outcome.FAILED,
+        decision=decision,
+        dataset_id=message.dataset_id,
+        details={"block": message.block, "ciphertexts": digest, "passed": passed},
+        event_id=event_id,
+    )
+    with context.journal.append() as page:
+        page.checked(Check(message.dataset_id, message.block, digest, passed))
+        page.announce(event_id, as_json(draft))
+    deliver(context)
+    return NormVerdict(passed=passed)
+
+
+def _decrypt_and_compare(
+    context: CustodianContext,
+    registration: Registration,
+    descriptor: DatasetDescriptor,
+    block: int,
+    ciphertexts: list[bytes],
+) -> bool:
+    plan = norm_plan_for(descriptor)
+    try:
+        with unwrapped(context, registration) as secret:
+            norms, squares, labels = (
+                decrypt_slots(descriptor.parameters, secret, ciphertext, level=plan.level, scale=plan.scale)
+                for ciphertext in ciphertexts
+            )
+    except DecryptionFailed:
+        raise CiphertextRejected("the ciphertexts are not those of a norm check") from None
+    return plan.accepts(block, norms, squares, labels)

@@ -1,0 +1,120 @@
+"""Take a data set's secret key into custody, together with the limits its owner signed.
+
+The secret was sealed to the HSM with an `info` that names data set, ring and upload key. So whoever sealed it vouches
+for that upload key, and the limits it signs: a service that swaps the descriptor for one with wider limits would need
+the secret key to seal it again.
+"""
+
+import base64
+import hmac
+from dataclasses import replace
+
+from hsm.errors import SealBroken
+from policies.entities import KeySet
+from secure_ds.ckks.errors import DecryptionFailed
+from secure_ds.ckks.secret_key import SecretKey
+from secure_ds.core.digest import digest_bytes
+from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry
+from secure_ds.custodian.errors import KeyRejected, KeyUnknown
+from secure_ds.custodian.journal import Registration
+from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.errors import DataError
+from secure_ds.data.sealing import sealing_info
+from secure_ds.data.signed import open_own_descriptor
+from secure_ds.wire.custodian import KeyRegistration
+
+
+def register(context: CustodianContext, message: KeyRegistration) -> None:
+    """Open the sealed key once, wrap it under the tenant's key and write it down.
+
+    Raises:
+        KeyRejected: signature, limits or seal do not hold, or the data set has another key already.
+    """
+    envelope = message.envelope.model_dump_json().encode()
+    descriptor = _open(envelope)
+    known = context.journal.registration(descriptor.dataset_id)
+    if known is None:
+        _take(context, message, envelope, descriptor)
+    elif not hmac.compare_digest(known.descriptor_digest, descriptor.digest) or known.owner != message.owner:
+        raise KeyRejected("this data set id is registered with another descriptor")
+    deliver(context)
+
+
+def held_key(context: CustodianContext, dataset_id: str) -> tuple[Registration, DatasetDescriptor]:
+    """Return a data set's key row and the limits its owner signed, verified again.
+
+    Raises:
+        KeyUnknown: there is none.
+    """
+    registration = context.journal.registration(dataset_id)
+    if registration is None:
+        raise KeyUnknown("the custodian holds no key for this data set")
+    return registration, open_own_descriptor(registration.envelope)
+
+
+def unwrapped(context: CustodianContext, registration: Registration) -> SecretKey:
+    """Return the secret key, for use in a `with` block that wipes it."""
+    return SecretKey.from_bytes(context.keyring.unwrap_secret(registration.wrapped_secret, _context(registration)))
+
+
+def key_facts(context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor) -> KeySet:
+    """The key as the policies see it; its state is by the custodian's own count of passed checks."""
+    passed = context.journal.checks_passed(registration.dataset_id)
+    return KeySet(
+        id=registration.dataset_id,
+        tenant=registration.tenant,
+        purposes=frozenset(descriptor.limits.purposes),
+        state="ready" if passed == descriptor.n_blocks else "checking",
+    )
+
+
+def _open(envelope: bytes) -> DatasetDescriptor:
+    try:
+        return open_own_descriptor(envelope)
+    except DataError as error:
+        raise KeyRejected(str(error)) from error
+
+
+def _take(context: CustodianContext, message: KeyRegistration, envelope: bytes, descriptor: DatasetDescriptor) -> None:
+    secret = _unseal(context, message, descriptor)
+    registration = Registration(
+        dataset_id=descriptor.dataset_id,
+        tenant=descriptor.tenant,
+        owner=message.owner,
+        sensitivity=message.sensitivity,
+        descriptor_digest=descriptor.digest,
+        envelope=envelope,
+        wrapped_secret=b"",
+    )
+    wrapped = context.keyring.wrap_secret(descriptor.tenant, secret, _context(registration))
+    event_id = f"key:register/{descriptor.dataset_id}"
+    draft = entry(
+        "key:register",
+        descriptor.tenant,
+        dataset_id=descriptor.dataset_id,
+        details={"descriptor": descriptor.digest, "upload_key": descriptor.upload_key},
+        event_id=event_id,
+    )
+    with context.journal.append() as page:
+        page.registered(replace(registration, wrapped_secret=wrapped))
+        page.announce(event_id, as_json(draft))
+
+
+def _unseal(context: CustodianContext, message: KeyRegistration, descriptor: DatasetDescriptor) -> bytes:
+    """All failures look the same: nobody learns whether seal, binding or contents were wrong."""
+    sealed = base64.b64decode(message.sealed_key)
+    info = sealing_info(descriptor.dataset_id, descriptor.parameters.digest, descriptor.upload_key)
+    try:
+        if digest_bytes(sealed) != descriptor.sealed_key.digest:
+            raise SealBroken
+        secret = context.keyring.open_sealed(sealed, info)
+        with SecretKey.from_bytes(secret) as key:
+            if key.degree != descriptor.parameters.poly_modulus_degree:
+                raise DecryptionFailed
+    except (SealBroken, DecryptionFailed):
+        raise KeyRejected("the sealed secret key cannot be opened for this data set") from None
+    return secret
+
+
+def _context(registration: Registration) -> bytes:
+    return f"ckks-secret-key/1/{registration.dataset_id}/{registration.descriptor_digest}".encode()

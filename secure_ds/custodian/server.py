@@ -1,0 +1,136 @@
+"""The custodian's door: a few POSTs on a Unix socket that only its owner may open.
+
+Rules: one act at a time; the caller must be the same user as this process (SO_PEERCRED), whatever the socket's mode
+says; refusals are 409 with a code, parts that do not answer are 503, and anything unexpected is 500 without a word.
+"""
+
+import logging
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+from pydantic import ValidationError
+
+from audit.errors import AuditUnavailable
+from hsm.errors import HsmError
+from secure_ds.custodian.answering import answer_step
+from secure_ds.custodian.certificates import certify
+from secure_ds.custodian.checkpoints import checkpoint
+from secure_ds.custodian.context import CustodianContext, deliver
+from secure_ds.custodian.errors import CustodianRefusal
+from secure_ds.custodian.grants import grant
+from secure_ds.custodian.norms import check_norms
+from secure_ds.custodian.registration import held_key, register
+from secure_ds.store.errors import StoreUnavailable
+from secure_ds.wire.base import Message
+from secure_ds.wire.custodian import (
+    CertificateRequest,
+    CheckpointSize,
+    CustodianError,
+    CustodianHealth,
+    DecryptionCount,
+    DecryptionQuestion,
+    Done,
+    GrantRequest,
+    KeyRegistration,
+    NormCheck,
+    Nothing,
+    StepQuestion,
+)
+from secure_ds.wire.service import PublicKeys
+
+MAX_BODY_BYTES = 64 * 2**20
+log = logging.getLogger("secure_ds.custodian")
+
+
+def create_server(context: CustodianContext) -> Flask:
+    """Return the WSGI application; owed audit entries are delivered before it takes the first question."""
+    deliver(context)
+    app = Flask("secure_ds.custodian")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    lock = threading.Lock()
+    for name, (kind, act) in _acts(context).items():
+        app.add_url_rule(f"/{name}", name, _endpoint(kind, act, lock), methods=["POST"])
+    return app
+
+
+def _acts(context: CustodianContext) -> dict[str, tuple[type[Message], Callable[[Any], Message]]]:
+    return {
+        "register": (KeyRegistration, lambda message: _register(context, message)),
+        "grant": (GrantRequest, lambda message: grant(context, message)),
+        "check_norms": (NormCheck, lambda message: check_norms(context, message)),
+        "answer": (StepQuestion, lambda message: answer_step(context, message)),
+        "certify": (CertificateRequest, lambda message: certify(context, message)),
+        "checkpoint": (Nothing, lambda _: CheckpointSize(size=checkpoint(context))),
+        "decryptions": (DecryptionQuestion, lambda message: _decryptions(context, message)),
+        "public_keys": (Nothing, lambda _: _public_keys(context)),
+        "health": (Nothing, lambda _: _health(context)),
+    }
+
+
+def _endpoint(kind: type[Message], act: Callable[[Any], Message], lock: threading.Lock) -> Callable[[], Response]:
+    def answer() -> Response:
+        if not _is_own_user(request.environ):
+            return _reply(403, CustodianError(code="foreign_peer", detail="this socket serves one user only"))
+        try:
+            message = kind.model_validate_json(request.get_data(cache=False))
+        except ValidationError:
+            return _reply(400, CustodianError(code="malformed", detail="not a message of this act"))
+        with lock:
+            return _act(act, message)
+
+    return answer
+
+
+def _act(act: Callable[[Any], Message], message: Message) -> Response:
+    try:
+        return _reply(200, act(message))
+    except CustodianRefusal as refusal:
+        return _reply(409, CustodianError(code=refusal.code, detail=str(refusal), remedy=refusal.remedy))
+    except (HsmError, StoreUnavailable, AuditUnavailable) as error:
+        log.error("a part does not answer: %s", type(error).__name__)
+        return _reply(503, CustodianError(code="unavailable", detail="a part of the custodian does not answer"))
+    except Exception as error:
+        log.error("unexpected %s", type(error).__name__)  # the message may quote data, so the type alone
+        return _reply(500, CustodianError(code="internal", detail="the custodian failed; nothing was released"))
+
+
+def _is_own_user(environ: dict[str, Any]) -> bool:
+    peer = environ.get("gunicorn.socket")
+    if peer is None:
+        return True  # the test client has no socket
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    return bool(user == os.getuid())
+
+
+def _reply(status: int, message: Message) -> Response:
+    return Response(message.model_dump_json(), status=status, mimetype="application/json")
+
+
+def _register(context: CustodianContext, message: KeyRegistration) -> Done:
+    register(context, message)
+    return Done()
+
+
+def _decryptions(context: CustodianContext, message: DecryptionQuestion) -> DecryptionCount:
+    registration, descriptor = held_key(context, message.dataset_id)
+    return DecryptionCount(
+        dataset_id=message.dataset_id,
+        used=context.journal.releases(registration.dataset_id),
+        limit=descriptor.limits.max_decryptions,
+        checks=context.journal.checks_made(registration.dataset_id),
+    )
+
+
+def _public_keys(context: CustodianContext) -> PublicKeys:
+    return context.keyring.public_keys()
+
+
+def _health(context: CustodianContext) -> CustodianHealth:
+    keys = context.keyring.describe()
+    return CustodianHealth(keystore=context.keyring.public_keys().keystore, token="ok", keys=keys)  # noqa: S106

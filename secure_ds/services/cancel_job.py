@@ -1,0 +1,34 @@
+"""Ask a job to stop. It ends at the next step boundary; what it released stays spent, the rest goes back."""
+
+from policies.actions import Action
+from secure_ds.core.principal import Caller
+from secure_ds.jobs.lifecycle import JobState, is_final
+from secure_ds.services.context import ServiceContext
+from secure_ds.services.errors import StateConflict
+from secure_ds.services.facts import job_facts
+from secure_ds.services.gate import Subject, decide, record, verb
+from secure_ds.services.lookups import find_job
+from secure_ds.services.views import job_view
+from secure_ds.wire.jobs import JobView
+
+
+@verb(Action.JOB_CANCEL)
+def cancel_job(context: ServiceContext, caller: Caller, job_id: str) -> JobView:
+    """Request cancellation; a job that no worker has taken yet ends at once.
+
+    Raises:
+        StateConflict: the job has ended already.
+    """
+    with context.store.write() as work:
+        job, dataset = find_job(work, job_id)
+        decision = decide(context, caller, Action.JOB_CANCEL, job_facts(job, dataset))
+        if is_final(job.state):
+            raise StateConflict(f"the job has ended already: {job.state}")
+        work.jobs.request_cancel(job.id)
+        if job.state == JobState.QUEUED:
+            work.jobs.move(job.id, JobState.CANCELLED)
+            work.ledger.settle(job.id)
+            work.events.append(job.id, "cancelled", {"steps_done": job.steps_done})
+        subject = Subject(dataset_id=dataset.id, job_id=job.id)
+        record(work, caller, Action.JOB_CANCEL, subject, decision, details={"steps_done": job.steps_done})
+        return job_view(find_job(work, job_id)[0])

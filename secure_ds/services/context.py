@@ -1,0 +1,97 @@
+"""What every use case is handed: the parts it may use, wired once in `secure_ds.assembly`."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from policies.decision import PolicyEngine
+from secure_ds.core.clock import Clock
+from secure_ds.store.blobs import Blobs
+from secure_ds.store.unit_of_work import Store
+from secure_ds.wire.custodian import (
+    Certificate,
+    CertificateRequest,
+    CustodianHealth,
+    DecryptionCount,
+    Grant,
+    GrantRequest,
+    KeyRegistration,
+    NormCheck,
+    NormVerdict,
+    StepAnswer,
+    StepQuestion,
+)
+from secure_ds.wire.service import PublicKeys
+
+
+class Custody(Protocol):
+    """What the service may ask of the key custodian. No method returns a secret key.
+
+    Every method raises `CustodyRefused` (the custodian said no, with its code and reason) or `CustodyUnavailable`.
+    """
+
+    def register(self, message: KeyRegistration) -> None:
+        """Hand over a data set's sealed secret key; repeating the same message changes nothing."""
+        ...
+
+    def grant(self, message: GrantRequest) -> Grant:
+        """Ask for the use of a key for one job; the consent is signed and nothing is stored."""
+        ...
+
+    def check_norms(self, message: NormCheck) -> NormVerdict:
+        """Ask whether a block's records are normalised."""
+        ...
+
+    def answer(self, message: StepQuestion) -> StepAnswer:
+        """Ask for the noisy sums of one step."""
+        ...
+
+    def certify(self, message: CertificateRequest) -> Certificate:
+        """Ask for a model's certificate."""
+        ...
+
+    def checkpoint(self) -> int:
+        """Have the present audit tree signed and stored; return its size."""
+        ...
+
+    def decryptions(self, dataset_id: str) -> DecryptionCount:
+        """Ask how often a data set's key has decrypted."""
+        ...
+
+    def public_keys(self) -> PublicKeys:
+        """Ask for the public keys that clients pin."""
+        ...
+
+    def health(self) -> CustodianHealth:
+        """Ask for the state of the HSM and the list of its keys."""
+        ...
+
+
+class CustodyError(Exception):
+    """Root of what the custodian's client raises."""
+
+
+class CustodyRefused(CustodyError):
+    """The custodian understood and said no."""
+
+    def __init__(self, code: str, detail: str, remedy: str | None = None) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.remedy = remedy
+
+
+class CustodyUnavailable(CustodyError):
+    """The custodian, or its HSM, does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """The parts a use case works with."""
+
+    store: Store
+    blobs: Blobs
+    policy: PolicyEngine
+    custody: Custody
+    clock: Clock
+    origin: str
+    max_blob_bytes: int

@@ -1,0 +1,79 @@
+"""The custodian's client: its small RPC over HTTP on a Unix socket. One connection pool a process."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from secure_ds.services.context import CustodyRefused, CustodyUnavailable
+from secure_ds.wire.base import Message
+from secure_ds.wire.custodian import (
+    Certificate,
+    CertificateRequest,
+    CheckpointSize,
+    CustodianError,
+    CustodianHealth,
+    DecryptionCount,
+    DecryptionQuestion,
+    Done,
+    Grant,
+    GrantRequest,
+    KeyRegistration,
+    NormCheck,
+    NormVerdict,
+    Nothing,
+    StepAnswer,
+    StepQuestion,
+)
+from secure_ds.wire.service import PublicKeys
+
+Answer = TypeVar("Answer", bound=Message)
+TIMEOUT = httpx.Timeout(60.0, connect=5.0)  # seconds
+
+
+class SocketCustody:
+    """Speaks to the custodian that listens on a Unix socket; see `Custody` for what each method means."""
+
+    def __init__(self, socket: Path) -> None:
+        transport = httpx.HTTPTransport(uds=str(socket))
+        self._http = httpx.Client(transport=transport, base_url="http://custodian", timeout=TIMEOUT)
+
+    def register(self, message: KeyRegistration) -> None:
+        self._ask("register", message, Done)
+
+    def grant(self, message: GrantRequest) -> Grant:
+        return self._ask("grant", message, Grant)
+
+    def check_norms(self, message: NormCheck) -> NormVerdict:
+        return self._ask("check_norms", message, NormVerdict)
+
+    def answer(self, message: StepQuestion) -> StepAnswer:
+        return self._ask("answer", message, StepAnswer)
+
+    def certify(self, message: CertificateRequest) -> Certificate:
+        return self._ask("certify", message, Certificate)
+
+    def checkpoint(self) -> int:
+        return self._ask("checkpoint", Nothing(), CheckpointSize).size
+
+    def decryptions(self, dataset_id: str) -> DecryptionCount:
+        return self._ask("decryptions", DecryptionQuestion(dataset_id=dataset_id), DecryptionCount)
+
+    def public_keys(self) -> PublicKeys:
+        return self._ask("public_keys", Nothing(), PublicKeys)
+
+    def health(self) -> CustodianHealth:
+        return self._ask("health", Nothing(), CustodianHealth)
+
+    def _ask(self, act: str, message: Message, kind: type[Answer]) -> Answer:
+        try:
+            reply = self._http.post(f"/{act}", content=message.model_dump_json())
+            if reply.status_code == httpx.codes.OK:
+                return kind.model_validate_json(reply.content)
+            if reply.status_code == httpx.codes.CONFLICT:
+                error = CustodianError.model_validate_json(reply.content)
+                raise CustodyRefused(error.code, error.detail, error.remedy)
+        except (httpx.HTTPError, ValidationError) as error:
+            raise CustodyUnavailable("the key custodian does not answer") from error
+        raise CustodyUnavailable("the key custodian cannot work at present")

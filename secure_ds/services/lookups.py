@@ -1,0 +1,73 @@
+"""Find an object, or answer that there is none."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from secure_ds.services.errors import NotFound
+from secure_ds.store.rows import DatasetRow, JobRow, ModelRow
+from secure_ds.store.unit_of_work import UnitOfWork
+from secure_ds.wire.base import Page
+
+Row = TypeVar("Row")
+View = TypeVar("View")
+
+
+def find_dataset(work: UnitOfWork, dataset_id: str) -> DatasetRow:
+    """Return the data set.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return _found(work.datasets.get(dataset_id))
+
+
+def find_job(work: UnitOfWork, job_id: str) -> tuple[JobRow, DatasetRow]:
+    """Return the job and its data set.
+
+    Raises:
+        NotFound: there is none.
+    """
+    job = _found(work.jobs.get(job_id))
+    return job, find_dataset(work, job.dataset_id)
+
+
+def find_model(work: UnitOfWork, model_id: str) -> tuple[ModelRow, JobRow, DatasetRow]:
+    """Return a released model, its job and its data set.
+
+    Raises:
+        NotFound: there is none, or it was never released.
+    """
+    model = _found(work.models.get(model_id))
+    if not model.released:
+        raise NotFound("there is no such object")
+    return model, *find_job(work, model.job_id)
+
+
+def page(
+    fetch: Callable[[str | None], Sequence[Row]],
+    may_see: Callable[[Sequence[Row]], Sequence[Row]],
+    view: Callable[[Row], View],
+    cursor: str | None,
+    limit: int,
+) -> Page[Any]:
+    """Fill a page with rows the caller may see; what they may not see neither shows nor counts.
+
+    `fetch(after)` returns the rows that follow the row with that id, oldest first.
+    """
+    visible: list[Row] = []
+    after = cursor
+    while len(visible) <= limit:
+        rows = fetch(after)
+        visible.extend(may_see(rows))
+        if not rows:
+            break
+        after = rows[-1].id  # type: ignore[attr-defined]
+    shown = visible[:limit]
+    more = len(visible) > limit
+    return Page(items=[view(row) for row in shown], next=shown[-1].id if more and shown else None)  # type: ignore[attr-defined]
+
+
+def _found(row: Row | None) -> Row:
+    if row is None:
+        raise NotFound("there is no such object")
+    return row

@@ -1,0 +1,80 @@
+"""The one place where a data set's descriptor and a request become a plan; service and custodian both call it."""
+
+from secure_ds.ckks.norm_plan import NormCheckPlan, plan_norm_check
+from secure_ds.ckks.parameters import Parameters
+from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.privacy.ledger import Limit
+from secure_ds.training.encrypted.plan import DescriptorFacts, EncryptedPlan, PlanRequest, make_plan
+from secure_ds.wire.jobs import TrainingRequest
+
+
+def plan_for(descriptor: DatasetDescriptor, request: TrainingRequest) -> EncryptedPlan:
+    """Return the frozen plan of a request: pure, so that whoever holds the descriptor gets the same one.
+
+    Raises:
+        PlanRefused: no circuit, noise or range guarantee exists for it; the message says what would have to change.
+    """
+    return make_plan(descriptor_facts(descriptor), plan_request(request))
+
+
+def plan_request(request: TrainingRequest) -> PlanRequest:
+    """The part of a request that the plan depends on."""
+    return PlanRequest(
+        epsilon=request.epsilon,
+        delta=request.delta,
+        purpose=request.purpose,
+        steps=request.steps,
+        radius=request.radius,
+        learning_rate=request.learning_rate,
+        momentum=request.momentum,
+    )
+
+
+def descriptor_facts(descriptor: DatasetDescriptor) -> DescriptorFacts:
+    """The part of a descriptor that the plan depends on."""
+    return DescriptorFacts(
+        dataset_id=descriptor.dataset_id,
+        descriptor_digest=descriptor.digest,
+        n_records=descriptor.n_records,
+        n_features=descriptor.n_features,
+        n_blocks=descriptor.n_blocks,
+        parameters=descriptor.parameters,
+        input_scale=descriptor.scale,
+        records_per_person=descriptor.unit.records_per_person,
+        limit_epsilon=descriptor.limits.epsilon,
+        limit_delta=descriptor.limits.delta,
+        max_decryptions=descriptor.limits.max_decryptions,
+    )
+
+
+def ledger_limit(descriptor: DatasetDescriptor) -> Limit:
+    """What the owner signed, as the budget ledger counts it."""
+    limits = descriptor.limits
+    return Limit(limits.epsilon, limits.delta, limits.max_decryptions, descriptor.n_features)
+
+
+def ring_name(parameters: Parameters) -> str:
+    """A ring in words, for lists: degree and prime sizes, special prime last."""
+    sizes = ".".join(str(bits) for bits in parameters.coeff_modulus_bits)
+    return f"ckks-{parameters.poly_modulus_degree}-{sizes}"
+
+
+def stored_bytes(descriptor: DatasetDescriptor) -> int:
+    """Bytes of a data set's ciphertexts and evaluation keys."""
+    return sum(entry.bytes for entry in (*descriptor.evaluation_keys, *descriptor.blocks))
+
+
+def norm_plan_for(descriptor: DatasetDescriptor) -> NormCheckPlan:
+    """The upload check of a data set.
+
+    Raises:
+        PlanRefused: its parameters cannot resolve the tolerance it declares.
+    """
+    return plan_norm_check(
+        descriptor.parameters,
+        input_scale=descriptor.scale,
+        n_records=descriptor.n_records,
+        n_features=descriptor.n_features,
+        n_blocks=descriptor.n_blocks,
+        eta=descriptor.tolerance,
+    )

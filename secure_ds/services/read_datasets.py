@@ -1,0 +1,80 @@
+"""Read about data sets: the list, one of them, its budget."""
+
+from collections.abc import Sequence
+
+from policies.actions import Action
+from policies.enforcement import filter_allowed
+from policies.entities import Tenant
+from policies.request import Request
+from policies.vocabulary import Door
+from secure_ds.core.principal import Caller
+from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED
+from secure_ds.privacy.mechanism import NEIGHBOURS
+from secure_ds.services.context import ServiceContext
+from secure_ds.services.facts import dataset_facts, user_facts
+from secure_ds.services.gate import Subject, permit, verb
+from secure_ds.services.lookups import find_dataset, page
+from secure_ds.services.views import dataset_view
+from secure_ds.store.rows import DatasetSummary
+from secure_ds.wire.base import Page
+from secure_ds.wire.datasets import BudgetView, DatasetView
+
+
+@verb(Action.DATASET_LIST)
+def list_datasets(
+    context: ServiceContext, caller: Caller, cursor: str | None = None, limit: int = 50
+) -> Page[DatasetView]:
+    """Return the data sets that the caller may read, oldest first."""
+    tenant = caller.principal.tenant
+    user = user_facts(caller.principal)
+    with context.store.write() as work:
+        permit(context, work, caller, Action.DATASET_LIST, Tenant(id=tenant), Subject())
+
+        def may_see(rows: Sequence[DatasetSummary]) -> Sequence[DatasetSummary]:
+            def question(row: DatasetSummary) -> Request:
+                return Request(user, Action.DATASET_READ, dataset_facts(row))
+
+            return filter_allowed(context.policy, Door.HTTP, rows, question)
+
+        return page(
+            lambda after: work.datasets.list(tenant, after, limit + 1),
+            may_see,
+            lambda row: dataset_view(work, row),
+            cursor,
+            limit,
+        )
+
+
+@verb(Action.DATASET_READ)
+def show_dataset(context: ServiceContext, caller: Caller, dataset_id: str) -> DatasetView:
+    """Return one data set."""
+    with context.store.write() as work:
+        row = find_dataset(work, dataset_id)
+        permit(context, work, caller, Action.DATASET_READ, dataset_facts(row), Subject(dataset_id=row.id))
+        return dataset_view(work, row)
+
+
+@verb(Action.DATASET_READ_BUDGET)
+def show_budget(context: ServiceContext, caller: Caller, dataset_id: str) -> BudgetView:
+    """Return what a data set has spent and may still release, at the delta its owner signed."""
+    with context.store.write() as work:
+        row = find_dataset(work, dataset_id)
+        permit(context, work, caller, Action.DATASET_READ_BUDGET, dataset_facts(row), Subject(dataset_id=row.id))
+        budget = work.ledger.budget(row.id)
+    used = context.custody.decryptions(row.id).used
+    limit = budget.limit
+    return BudgetView(
+        dataset_id=row.id,
+        delta=limit.delta,
+        epsilon_limit=limit.epsilon,
+        epsilon_spent=limit.epsilon_of(budget.spent_units),
+        epsilon_reserved=limit.epsilon_of(budget.reserved_units),
+        epsilon_left=budget.largest_epsilon,
+        mu_squared_limit=limit.units / UNITS_PER_MU_SQUARED,
+        mu_squared_spent=budget.spent_units / UNITS_PER_MU_SQUARED,
+        mu_squared_reserved=budget.reserved_units / UNITS_PER_MU_SQUARED,
+        neighbours=NEIGHBOURS,
+        accountant=ACCOUNTANT,
+        decryptions_used=used,
+        decryptions_limit=limit.releases,
+    )

@@ -1,0 +1,254 @@
+"""What the worker writes while a job runs: every change with its audit entry, under the fence of its lease.
+
+A worker that was replaced finds out in the very transaction in which it wants to write (`LeaseLost`), so nothing here is
+ever written twice. Every function is safe to repeat after a crash.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from audit.entry import Actor, ActorKind, EntryDraft, Outcome
+from secure_ds.core.digest import digest_bytes
+from secure_ds.core.ids import new_id
+from secure_ds.jobs.dataset_lifecycle import DatasetState
+from secure_ds.jobs.lifecycle import JobState
+from secure_ds.services.context import ServiceContext
+from secure_ds.services.lookups import find_dataset, find_job
+from secure_ds.store.errors import LeaseLost
+from secure_ds.store.rows import DatasetRow, JobRow, Lease, ModelRow, StepRow
+from secure_ds.store.unit_of_work import UnitOfWork
+from secure_ds.wire.custodian import CertificateRequest, NormCheck, StepQuestion
+from secure_ds.wire.datasets import Envelope
+
+WORKER = Actor("worker", None, (), ActorKind.SERVICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A claimed job or data set, with the rows as they were when it was claimed."""
+
+    lease: Lease
+    dataset: DatasetRow
+    job: JobRow | None
+
+
+def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task | None:
+    """Take the oldest piece of work, if there is any; a queued job becomes running."""
+    with context.store.write() as work:
+        lease = work.work.claim(worker_id, lease_seconds)
+        if lease is None:
+            return None
+        if lease.kind == "check_dataset":
+            return Task(lease, find_dataset(work, lease.subject_id), None)
+        job, dataset = find_job(work, lease.subject_id)
+        if job.state == JobState.QUEUED:
+            job = work.jobs.move(job.id, JobState.RUNNING)
+            work.events.append(job.id, "running", {"steps": job.steps_total})
+        _record(work, "job:run", job, details={"fence": lease.fence, "worker": worker_id})
+        return Task(lease, dataset, job)
+
+
+def spend_step(context: ServiceContext, task: Task, step: int, weights_digest: str, ciphertext: bytes) -> None:
+    """Pay for a step before it is released: the service's half of "spend first".
+
+    Raises:
+        LeaseLost: another worker holds the job.
+        StepConflict: the step was paid for with another ciphertext.
+    """
+    job = _job(task)
+    digest = digest_bytes(ciphertext)
+    with context.store.write() as work:
+        work.work.check(task.lease)
+        known = work.steps.get(job.id, step) is not None
+        spent = work.ledger.spend(job.dataset_id, job.id, step, digest)
+        row = StepRow(job.id, step, task.lease.fence, weights_digest, digest, spent.units, work.now)
+        work.steps.spent(row)
+        if not known:
+            details = {"step": step, "ciphertext": digest, "units": str(spent.units), "fence": task.lease.fence}
+            _record(work, "ledger:spend", job, details=details)
+
+
+def ask_custodian(context: ServiceContext, task: Task, step: int, weights_digest: str, ciphertext: str) -> list[int]:
+    """Return the noisy sums of a step that is paid for.
+
+    Args:
+        ciphertext: the packed ciphertext, base64.
+
+    Raises:
+        CustodyRefused: the custodian said no.
+        CustodyUnavailable: it does not answer; ask again with the same ciphertext.
+    """
+    job = _job(task)
+    question = StepQuestion(
+        grant=Envelope.model_validate_json(job.grant),
+        job_id=job.id,
+        step=step,
+        fence=task.lease.fence,
+        weights_digest=weights_digest,
+        ciphertext=ciphertext,
+    )
+    return [int(value) for value in context.custody.answer(question).answer]
+
+
+def store_answer(context: ServiceContext, task: Task, step: int, answer: list[int], progress: dict[str, Any]) -> bool:
+    """Write an answer down with its progress event; tells whether the job was asked to stop."""
+    job = _job(task)
+    with context.store.write() as work:
+        work.work.check(task.lease)
+        known = work.steps.get(job.id, step)
+        work.steps.answered(job.id, step, answer)
+        if known is None or known.answer is None:
+            work.events.append(job.id, "step", {"step": step + 1, "steps": job.steps_total, **progress})
+            details = {"step": step, "answer": digest_bytes(",".join(map(str, answer)).encode())}
+            _record(work, "job:step", job, details=details)
+        return find_job(work, job.id)[0].cancel_requested
+
+
+def stored_answers(context: ServiceContext, task: Task) -> list[list[int]]:
+    """Return the answers stored so far: the checkpoint from which a job goes on."""
+    with context.store.read() as work:
+        steps = work.steps.list(_job(task).id)
+    return [list(step.answer) for step in steps if step.answer is not None]
+
+
+def record_model(context: ServiceContext, task: Task, weights: bytes, card: dict[str, Any]) -> tuple[ModelRow, int]:
+    """Store the trained model, unreleased; return it with the index of the entry that records it."""
+    job = _job(task)
+    event_id = f"model:train/{job.id}"
+    with context.store.write() as work:
+        work.work.check(task.lease)
+        model = work.models.by_job(job.id)
+        if model is None:
+            model = _model_row(work, job, weights, card)
+            work.models.add(model)
+        draft = _draft(
+            "model:train",
+            job,
+            model_id=model.id,
+            details={"weights": model.weights_digest, "plan": job.plan_digest},
+            event_id=event_id,
+        )
+        return model, work.audit.append(draft).index
+
+
+def certify_model(context: ServiceContext, task: Task, model: ModelRow, entry_index: int) -> bytes:
+    """Return the model's certificate. Raises `CustodyRefused` or `CustodyUnavailable`."""
+    job = _job(task)
+    request = CertificateRequest(
+        grant=Envelope.model_validate_json(job.grant),
+        job_id=job.id,
+        model_id=model.id,
+        weights_digest=model.weights_digest,
+        entry_index=entry_index,
+    )
+    return context.custody.certify(request).envelope.model_dump_json().encode()
+
+
+def succeed(context: ServiceContext, task: Task, model: ModelRow, certificate: bytes) -> None:
+    """Release the model with its certificate and end the job; what it reserved and never released goes back."""
+    job = _job(task)
+    with context.store.write() as work:
+        work.work.check(task.lease)
+        work.models.certify(model.id, certificate)
+        work.models.release(model.id)
+        _end(work, task, JobState.SUCCEEDED, model_id=model.id)
+        details = {"certificate": digest_bytes(certificate)}
+        _record(work, "model:release", job, model_id=model.id, details=details)
+
+
+def fail(context: ServiceContext, task: Task, reason: str) -> None:
+    """End a job that cannot go on. What was released stays spent."""
+    with context.store.write() as work:
+        work.work.check(task.lease)
+        _end(work, task, JobState.FAILED, failure=reason)
+        _record(work, "job:fail", _job(task), outcome=Outcome.FAILED, details={"reason": reason})
+
+
+def stop(context: ServiceContext, task: Task) -> None:
+    """End a job that was asked to stop."""
+    with context.store.write() as work:
+        work.work.check(task.lease)
+        _end(work, task, JobState.CANCELLED)
+        _record(work, "job:stop", _job(task), details={})
+
+
+def ask_for_norms(context: ServiceContext, task: Task, block: int, norms: str, squares: str, labels: str) -> bool:
+    """Return the custodian's verdict on one block; all ciphertexts are base64."""
+    message = NormCheck(dataset_id=task.dataset.id, block=block, norms=norms, squares=squares, labels=labels)
+    return context.custody.check_norms(message).passed
+
+
+def settle_dataset(context: ServiceContext, task: Task, refusal: tuple[str, str] | None) -> None:
+    """End the upload check: the data set is ready, or refused with a code and a reason."""
+    state = DatasetState.REFUSED if refusal else DatasetState.READY
+    with context.store.write() as work:
+        work.work.check(task.lease)
+        work.datasets.move(task.dataset.id, state, refusal=refusal)
+        work.work.finish(task.lease)
+        draft = EntryDraft(
+            action="dataset:check",
+            actor=WORKER,
+            tenant=task.dataset.tenant,
+            outcome=Outcome.FAILED if refusal else Outcome.DONE,
+            dataset_id=task.dataset.id,
+            details={"state": str(state), **({"code": refusal[0]} if refusal else {})},
+        )
+        work.audit.append(draft)
+
+
+def renew(context: ServiceContext, lease: Lease, lease_seconds: float) -> bool:
+    """Hold on to a piece of work; False when another worker has it."""
+    try:
+        with context.store.write() as work:
+            work.work.renew(lease, lease_seconds)
+    except LeaseLost:
+        return False
+    return True
+
+
+def _job(task: Task) -> JobRow:
+    if task.job is None:
+        raise ValueError("this task is the check of a data set, not a job")
+    return task.job
+
+
+def _end(
+    work: UnitOfWork, task: Task, state: JobState, *, failure: str | None = None, model_id: str | None = None
+) -> None:
+    job = _job(task)
+    work.ledger.settle(job.id)
+    ended = work.jobs.move(job.id, state, failure=failure, model_id=model_id)
+    work.events.append(job.id, str(state), {"steps_done": ended.steps_done, "model_id": model_id, "failure": failure})
+    work.work.finish(task.lease)
+
+
+def _model_row(work: UnitOfWork, job: JobRow, weights: bytes, card: dict[str, Any]) -> ModelRow:
+    return ModelRow(
+        id=new_id("model"),
+        tenant=job.tenant,
+        job_id=job.id,
+        dataset_id=job.dataset_id,
+        algorithm=job.algorithm,
+        weights=weights,
+        weights_digest=digest_bytes(weights),
+        card=card,
+        epsilon=job.epsilon,
+        delta=job.delta,
+        created_at=work.now,
+    )
+
+
+def _record(work: UnitOfWork, action: str, job: JobRow, *, outcome: Outcome = Outcome.DONE, **fields: Any) -> None:
+    work.audit.append(_draft(action, job, outcome=outcome, **fields))
+
+
+def _draft(action: str, job: JobRow, *, outcome: Outcome = Outcome.DONE, **fields: Any) -> EntryDraft:
+    return EntryDraft(
+        action=action,
+        actor=WORKER,
+        tenant=job.tenant,
+        outcome=outcome,
+        dataset_id=job.dataset_id,
+        job_id=job.id,
+        **fields,
+    )

@@ -1,0 +1,142 @@
+"""Admit a job: decision, reservation, key grant, job row and audit entry in one transaction, or none of them.
+
+The custodian's consent is asked for before the transaction opens. It is a signed statement that the custodian does not
+store; if the transaction rolls back, the consent is gone with it.
+"""
+
+from policies.actions import Action
+from policies.request import Context, epsilon_in_micro
+from policies.vocabulary import Door
+from secure_ds.ckks.errors import PlanRefused
+from secure_ds.core.digest import digest_bytes
+from secure_ds.core.ids import new_id
+from secure_ds.core.principal import Caller
+from secure_ds.data.signed import open_own_descriptor
+from secure_ds.jobs.lifecycle import JobState
+from secure_ds.privacy.errors import BudgetExceeded, PrivacyError, ReleasesExceeded
+from secure_ds.services.context import CustodyRefused, ServiceContext
+from secure_ds.services.errors import BudgetRefused, GrantRefused, PlanChanged, PlanInvalid
+from secure_ds.services.facts import dataset_facts
+from secure_ds.services.gate import Subject, decide, record, verb
+from secure_ds.services.idempotency import Idempotency
+from secure_ds.services.lookups import find_dataset
+from secure_ds.services.planning import plan_for
+from secure_ds.services.views import job_view
+from secure_ds.store.rows import DatasetRow, JobRow
+from secure_ds.store.unit_of_work import UnitOfWork
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.wire.custodian import GrantRequest, Submitter
+from secure_ds.wire.jobs import JobSubmit, JobView, TrainingRequest
+
+
+@verb(Action.JOB_SUBMIT)
+def submit_job(context: ServiceContext, caller: Caller, body: JobSubmit, idempotency_key: str | None) -> JobView:
+    """Admit and queue a job.
+
+    Raises:
+        PlanInvalid: no plan exists for the request.
+        PlanChanged: the plan is not the one that was quoted.
+        GrantRefused: the custodian does not consent.
+        BudgetRefused: the data set's budget or decryptions do not cover it; the facts say what would fit.
+    """
+    once = Idempotency(caller, idempotency_key, body)
+    with context.store.read() as work:
+        if answered := once.answered(work, JobView):
+            return answered
+        dataset = find_dataset(work, body.dataset_id)
+        at_the_edge = Context(door=Door.HTTP, purpose=body.purpose)
+        decide(context, caller, Action.JOB_SUBMIT, dataset_facts(dataset), at_the_edge)
+    plan = _plan(dataset, body)
+    job_id = new_id("job")
+    grant = _grant(context, caller, job_id, body, plan)
+    job = _row(context, caller, job_id, dataset, body, plan, grant)
+    with context.store.write() as work:
+        if answered := once.answered(work, JobView):
+            return answered
+        _admit(context, work, caller, job, plan)
+        return once.remember(work, job_view(job), status=202)
+
+
+def _plan(dataset: DatasetRow, body: JobSubmit) -> EncryptedPlan:
+    request = TrainingRequest(**body.model_dump(exclude={"plan_digest"}))
+    try:
+        plan = plan_for(open_own_descriptor(dataset.envelope), request)
+    except (PlanRefused, PrivacyError) as refused:
+        raise PlanInvalid(str(refused), remedy="ask for a quote; it names what would fit") from refused
+    if body.plan_digest not in (None, plan.digest):
+        raise PlanChanged("the plan is no longer the one that was quoted", remedy="ask for a new quote")
+    return plan
+
+
+def _grant(context: ServiceContext, caller: Caller, job_id: str, body: JobSubmit, plan: EncryptedPlan) -> bytes:
+    principal = caller.principal
+    message = GrantRequest(
+        job_id=job_id,
+        request=TrainingRequest(**body.model_dump(exclude={"plan_digest"})),
+        plan_digest=plan.digest,
+        submitter=Submitter(
+            id=principal.id,
+            tenant=principal.tenant,
+            roles=sorted(principal.roles),
+            purposes=sorted(principal.purposes),
+            clearance=principal.clearance,
+        ),
+        request_id=caller.request_id,
+    )
+    try:
+        return context.custody.grant(message).envelope.model_dump_json().encode()
+    except CustodyRefused as refused:
+        raise GrantRefused(refused.detail, remedy=refused.remedy, facts={"reason": refused.code}) from refused
+
+
+def _row(
+    context: ServiceContext,
+    caller: Caller,
+    job_id: str,
+    dataset: DatasetRow,
+    body: JobSubmit,
+    plan: EncryptedPlan,
+    grant: bytes,
+) -> JobRow:
+    return JobRow(
+        id=job_id,
+        tenant=dataset.tenant,
+        dataset_id=dataset.id,
+        submitter=caller.principal.id,
+        purpose=body.purpose,
+        algorithm=body.algorithm,
+        state=JobState.QUEUED,
+        epsilon=body.epsilon,
+        delta=body.delta,
+        steps_total=plan.steps,
+        plan=plan.to_json(),
+        plan_digest=plan.digest,
+        request=body.model_dump(mode="json", exclude={"plan_digest"}),
+        grant=grant,
+        submitted_at=context.clock.now(),
+    )
+
+
+def _admit(context: ServiceContext, work: UnitOfWork, caller: Caller, job: JobRow, plan: EncryptedPlan) -> None:
+    budget = work.ledger.budget(job.dataset_id)
+    circumstances = Context(
+        door=Door.USE_CASE,
+        purpose=job.purpose,
+        epsilon_asked=epsilon_in_micro(budget.limit.epsilon_of(sum(plan.charges))),
+        epsilon_left=epsilon_in_micro(budget.largest_epsilon),
+    )
+    dataset = find_dataset(work, job.dataset_id)
+    decision = decide(context, caller, Action.JOB_ADMIT, dataset_facts(dataset), circumstances)
+    try:
+        work.ledger.reserve(job.dataset_id, job.id, plan.charges)
+    except BudgetExceeded as error:
+        facts = {"epsilon_left": error.largest_epsilon}
+        raise BudgetRefused(str(error), remedy="ask for a smaller epsilon", facts=facts) from error
+    except ReleasesExceeded as error:
+        raise BudgetRefused(str(error), remedy="ask for fewer steps, or encrypt the data anew") from error
+    work.jobs.add(job)
+    work.work.enqueue("train", job.id)
+    work.events.append(job.id, "queued", {"steps": job.steps_total})
+    subject = Subject(dataset_id=job.dataset_id, job_id=job.id)
+    details = {"plan": job.plan_digest, "grant": digest_bytes(job.grant), "units": str(sum(plan.charges))}
+    record(work, caller, Action.JOB_ADMIT, subject, decision, details=details)

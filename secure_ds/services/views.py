@@ -1,0 +1,86 @@
+"""Rows as messages."""
+
+from secure_ds.core.clock import timestamp
+from secure_ds.store.rows import DatasetSummary, JobRow, ModelRow, StepRow
+from secure_ds.store.unit_of_work import UnitOfWork
+from secure_ds.wire.datasets import DatasetView, Refusal
+from secure_ds.wire.jobs import JobView, StepView
+from secure_ds.wire.models import ModelView
+
+
+def dataset_view(work: UnitOfWork, row: DatasetSummary) -> DatasetView:
+    """A data set, with how much of it has arrived."""
+    blobs = work.blobs.list(row.id)
+    return DatasetView(
+        id=row.id,
+        tenant=row.tenant,
+        owner=row.owner,
+        name=row.name,
+        state=row.state,
+        sensitivity=row.sensitivity,
+        n_records=row.n_records,
+        n_features=row.n_features,
+        feature_map=row.feature_map,
+        purposes=sorted(row.purposes),
+        parameters=row.parameters,
+        descriptor_digest=row.descriptor_digest,
+        created_at=timestamp(row.created_at),
+        blobs_total=len(blobs),
+        blobs_missing=sum(not blob.complete for blob in blobs),
+        norms="verified" if row.state == "ready" else "pending",
+        refusal=Refusal(code=row.refusal_code, detail=row.refusal_detail or "") if row.refusal_code else None,
+    )
+
+
+def job_view(row: JobRow) -> JobView:
+    """A job."""
+    return JobView(
+        id=row.id,
+        tenant=row.tenant,
+        dataset_id=row.dataset_id,
+        submitter=row.submitter,
+        purpose=row.purpose,
+        algorithm=row.algorithm,
+        state=row.state,
+        epsilon=row.epsilon,
+        delta=row.delta,
+        steps_total=row.steps_total,
+        steps_done=row.steps_done,
+        plan=row.plan,
+        plan_digest=row.plan_digest,
+        submitted_at=timestamp(row.submitted_at),
+        finished_at=timestamp(row.finished_at) if row.finished_at else None,
+        model_id=row.model_id,
+        failure=row.failure,
+        cancel_requested=row.cancel_requested,
+    )
+
+
+def step_view(row: StepRow) -> StepView:
+    """A step of a job, with what it released."""
+    return StepView(
+        step=row.step,
+        fence=row.fence,
+        weights_digest=row.weights_digest,
+        ciphertext_digest=row.ciphertext_digest,
+        spent_units=str(row.units),
+        answer=None if row.answer is None else [str(value) for value in row.answer],
+        spent_at=timestamp(row.spent_at),
+    )
+
+
+def model_view(row: ModelRow) -> ModelView:
+    """A released model."""
+    return ModelView(
+        id=row.id,
+        tenant=row.tenant,
+        job_id=row.job_id,
+        dataset_id=row.dataset_id,
+        algorithm=row.algorithm,
+        weights_digest=row.weights_digest,
+        certificate_digest=row.certificate_digest,
+        epsilon=row.epsilon,
+        delta=row.delta,
+        created_at=timestamp(row.created_at),
+        card=row.card,
+    )

@@ -1,0 +1,108 @@
+"""The certificate's statement: an in-toto Statement v1 whose predicate says how private a model is, and how it came to be.
+
+It travels in a DSSE envelope signed by the custodian's HSM. Fields are only ever added, under a new predicate type.
+"""
+
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from secure_ds.wire.base import Base64, DatasetId, Digest, JobId, Message, ModelId
+
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "urn:secure-ds:private-training:v1"
+
+
+class Subject(Message):
+    """The model file, by name and SHA-256 (hexadecimal, as in-toto writes it)."""
+
+    name: ModelId
+    digest: dict[Literal["sha256"], str]
+
+
+class DataSetClaim(Message):
+    """Which data, under which limits; the descriptor's digest commits to every ciphertext block."""
+
+    id: DatasetId
+    tenant: str
+    descriptor_digest: Digest
+    n_records: int
+    n_features: int
+    feature_map: dict[str, Any] = Field(description="public, and declared by the owner who signed the descriptor")
+    upload_key: str
+    limit_epsilon: float
+    limit_delta: float
+    norms: Literal["verified"] = Field(description="every block passed the custodian's norm check")
+
+
+class PrivacyClaim(Message):
+    """The guarantee, with everything it depends on."""
+
+    epsilon: float
+    delta: float
+    mu_squared: float
+    neighbours: str
+    unit: str
+    records_per_person: int
+    accountant: str = Field(description="name and version")
+    event: dict[str, Any]
+    epsilon_for_persons_in_two_data_sets: float = Field(
+        description="what holds for a person whose records are in two data sets trained on alike"
+    )
+
+
+class CustodyClaim(Message):
+    """How the released decryptions are protected against key recovery."""
+
+    statistical_bits: float = Field(description="s, at the key's lifelong limit of decryptions")
+    max_decryptions: int = Field(description="tau")
+    decryptions_used: int
+    keystore: str
+    security_table: str
+
+
+class LedgerEntry(Message):
+    """One release: what it was computed from, and what it cost in 1e-12 of mu squared."""
+
+    step: int
+    weights_digest: Digest
+    ciphertext_digest: Digest
+    units: str
+
+
+class AuditEvidence(Message):
+    """The log's entry about this model, proven to be in a signed checkpoint."""
+
+    entry: Base64
+    index: int
+    path: list[str]
+    checkpoint: str
+
+
+class Predicate(Message):
+    """Everything the certificate claims."""
+
+    job_id: JobId
+    purpose: str
+    algorithm: str
+    plan: dict[str, Any]
+    plan_digest: Digest
+    data: DataSetClaim
+    privacy: PrivacyClaim
+    custody: CustodyClaim
+    ledger: list[LedgerEntry]
+    trust: list[str]
+    code_version: str
+    policy_version: str
+    audit: AuditEvidence
+    issued_at: str
+
+
+class Statement(Message):
+    """An in-toto Statement v1."""
+
+    type: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
+    subject: list[Subject] = Field(min_length=1, max_length=1)
+    predicateType: Literal["urn:secure-ds:private-training:v1"]  # noqa: N815  in-toto's name
+    predicate: Predicate

@@ -1,0 +1,113 @@
+"""Claim, work, repeat; beside it a heartbeat for the lease and a housekeeper for the audit log's checkpoints.
+
+What does not answer (database, custodian) is waited for: the work stays claimed or is claimed again, nothing is lost.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from audit.errors import AuditUnavailable
+from secure_ds.core.ids import new_id
+from secure_ds.services.context import CustodyError, CustodyUnavailable, ServiceContext
+from secure_ds.services.run_job import Task, claim, fail, renew, settle_dataset
+from secure_ds.store.errors import LeaseLost, StoreUnavailable
+from secure_ds.store.rows import Lease
+from secure_ds.worker.check_dataset import check_dataset
+from secure_ds.worker.train import train
+
+IDLE_SECONDS = 0.2
+PATIENCE_SECONDS = 1.0
+MAX_CLAIMS_WITHOUT_PROGRESS = 50
+log = logging.getLogger("secure_ds.worker")
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, context: ServiceContext, *, lease_seconds: float, checkpoint_seconds: float) -> None:
+        self._context = context
+        self._lease_seconds = lease_seconds
+        self._checkpoint_seconds = checkpoint_seconds
+        self._id = new_id("req").replace("req_", "worker_")
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Finish the present piece of work, then end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until `stop`."""
+        housekeeper = threading.Thread(target=self._keep_house, daemon=True)
+        housekeeper.start()
+        while not self._stopping.is_set():
+            if not self.work_once():
+                self._stopping.wait(IDLE_SECONDS)
+
+    def work_once(self) -> bool:
+        """Claim and carry out one piece of work; tells whether there was any."""
+        try:
+            task = claim(self._context, self._id, self._lease_seconds)
+            if task is None:
+                return False
+            with self._heartbeat(task.lease):
+                self._carry_out(task)
+        except LeaseLost:
+            log.warning("lease lost; another worker goes on")
+        except (StoreUnavailable, AuditUnavailable, CustodyUnavailable) as error:
+            log.warning("a part does not answer (%s); trying again", type(error).__name__)
+            self._stopping.wait(PATIENCE_SECONDS)
+        return True
+
+    def _carry_out(self, task: Task) -> None:
+        if task.lease.fence > MAX_CLAIMS_WITHOUT_PROGRESS + (task.job.steps_done if task.job else 0):
+            self._give_up(task)
+        elif task.job is None:
+            self._patiently(check_dataset, task)
+        else:
+            self._patiently(train, task)
+
+    def _give_up(self, task: Task) -> None:
+        reason = "workers died on it too often"
+        if task.job is None:
+            settle_dataset(self._context, task, ("check_impossible", reason))
+        else:
+            fail(self._context, task, reason)
+
+    def _patiently(self, act: Callable[[ServiceContext, Task], None], task: Task) -> None:
+        """Go on under the same lease when the custodian was away for a moment."""
+        while True:
+            try:
+                return act(self._context, task)
+            except CustodyUnavailable:
+                log.warning("the custodian does not answer; waiting")
+                if self._stopping.wait(PATIENCE_SECONDS):
+                    raise
+
+    @contextmanager
+    def _heartbeat(self, lease: Lease) -> Iterator[None]:
+        done = threading.Event()
+        thread = threading.Thread(target=self._renew, args=(lease, done), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _renew(self, lease: Lease, done: threading.Event) -> None:
+        while not done.wait(self._lease_seconds / 3):
+            try:
+                if not renew(self._context, lease, self._lease_seconds):
+                    return
+            except StoreUnavailable:
+                log.warning("the lease could not be renewed; trying again")
+
+    def _keep_house(self) -> None:
+        """A checkpoint at least every interval while there is something new."""
+        while not self._stopping.wait(self._checkpoint_seconds / 2):
+            try:
+                self._context.custody.checkpoint()
+            except CustodyError as error:
+                log.warning("no checkpoint was signed: %s", type(error).__name__)

@@ -1,0 +1,119 @@
+"""Train one job: evaluate, pay, ask, store; again until the plan is done.
+
+Where a job stands is exactly the answers stored so far, so resuming is the same as starting. Evaluation is
+deterministic: a worker that takes over computes the same ciphertext, asks with the same digest and gets the stored
+answer.
+"""
+
+import time
+from base64 import b64encode
+from typing import Any
+
+from secure_ds.ckks.errors import CkksError
+from secure_ds.ckks.logistic import LogisticEvaluator
+from secure_ds.ckks.weights import quantise
+from secure_ds.data.signed import open_own_descriptor
+from secure_ds.privacy.errors import PrivacyError
+from secure_ds.services.context import CustodyRefused, ServiceContext
+from secure_ds.services.planning import plan_for
+from secure_ds.services.run_job import (
+    Task,
+    ask_custodian,
+    certify_model,
+    fail,
+    record_model,
+    spend_step,
+    stop,
+    store_answer,
+    stored_answers,
+    succeed,
+)
+from secure_ds.store.blobs import BlobError
+from secure_ds.training.encrypted.logistic import weights_after, weights_digest
+from secure_ds.training.encrypted.model_file import LinearModel, write_model
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.wire.jobs import TrainingRequest
+from secure_ds.worker.blocks import StoredDataset
+
+
+def train(context: ServiceContext, task: Task) -> None:
+    """Run a job to its end: succeeded, cancelled, or failed with a reason that holds no data."""
+    try:
+        _run(context, task)
+    except CustodyRefused as refused:
+        fail(context, task, f"the custodian refused: {refused.code}: {refused.detail}")
+    except (CkksError, PrivacyError, BlobError) as error:
+        fail(context, task, f"{error.code}: {error}")
+
+
+def _run(context: ServiceContext, task: Task) -> None:
+    if task.job is None:
+        raise ValueError("this task is not a job")
+    descriptor = open_own_descriptor(task.dataset.envelope)
+    plan = plan_for(descriptor, TrainingRequest.model_validate(dict(task.job.request)))
+    answers = stored_answers(context, task)
+    if task.job.cancel_requested:
+        return stop(context, task)
+    if len(answers) < plan.steps:
+        evaluator = _loaded(StoredDataset(context.blobs, descriptor), plan)
+        while len(answers) < plan.steps:
+            answer, stopped = _step(context, task, evaluator, plan, answers)
+            answers.append(answer)
+            if stopped and len(answers) < plan.steps:
+                return stop(context, task)
+    _finish(context, task, plan, answers, descriptor.feature_map.model_dump(mode="json"))
+    return None
+
+
+def _loaded(stored: StoredDataset, plan: EncryptedPlan) -> LogisticEvaluator:
+    evaluator = LogisticEvaluator(stored.engine(), plan.circuit)
+    for block in range(plan.facts.n_blocks):
+        evaluator.load_block(stored.features(block), stored.label(block))
+    return evaluator
+
+
+def _step(
+    context: ServiceContext, task: Task, evaluator: LogisticEvaluator, plan: EncryptedPlan, answers: list[list[int]]
+) -> tuple[list[int], bool]:
+    """Carry out the next step; return its answer and whether the job was asked to stop."""
+    step, started = len(answers), time.perf_counter()
+    weights = weights_after(plan, answers)
+    digest = weights_digest(weights)
+    ciphertext = evaluator.step(quantise(weights, plan.circuit))
+    spend_step(context, task, step, digest, ciphertext)
+    answer = ask_custodian(context, task, step, digest, b64encode(ciphertext).decode())
+    progress = _progress(plan, step, time.perf_counter() - started, evaluator, len(ciphertext))
+    return answer, store_answer(context, task, step, answer, progress)
+
+
+def _progress(
+    plan: EncryptedPlan, step: int, seconds: float, evaluator: LogisticEvaluator, ciphertext_bytes: int
+) -> dict[str, Any]:
+    """What a step's event says: public numbers only."""
+    return {
+        "epsilon_spent": plan.epsilon_after(step + 1),
+        "delta": plan.request.delta,
+        "seconds": round(seconds, 4),
+        "homomorphic_seconds": round(sum(evaluator.timings.values()), 4),
+        "ciphertext_bytes": ciphertext_bytes,
+    }
+
+
+def _finish(
+    context: ServiceContext, task: Task, plan: EncryptedPlan, answers: list[list[int]], feature_map: dict[str, Any]
+) -> None:
+    weights = write_model(LinearModel(weights_after(plan, answers), feature_map, plan.digest))
+    card = {
+        "algorithm": "encrypted_logistic_regression",
+        "epsilon": plan.request.epsilon,
+        "delta": plan.request.delta,
+        "purpose": plan.request.purpose,
+        "steps": plan.steps,
+        "n_records": plan.facts.n_records,
+        "n_features": plan.facts.n_features,
+        "sigma": plan.sigma,
+        "limits": "weights are noisy; accuracy was not measured on private data",
+    }
+    model, entry_index = record_model(context, task, weights, card)
+    certificate = certify_model(context, task, model, entry_index)
+    succeed(context, task, model, certificate)
