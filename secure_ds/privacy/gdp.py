@@ -8,7 +8,7 @@ Rules kept here:
 - Every conversion states its delta and includes the distance to the ideal mechanism (`approximation`).
 
 delta(epsilon, mu) = Phi(-epsilon/mu + mu/2) - e^epsilon Phi(-epsilon/mu - mu/2), exact for the Gaussian mechanism
-(Balle, Wang 2018, theorem 8). It is computed to 1e-90 in decimal arithmetic, so all processes get the same integers.
+(Balle, Wang 2018, theorem 8). It is computed to 1e-36 in decimal arithmetic, so all processes get the same integers.
 """
 
 from decimal import Decimal
@@ -25,7 +25,7 @@ MIN_DELTA = 1e-30
 ACCOUNTANT = "gdp-exact/1"
 
 _NANO = 10**9  # epsilon is searched on multiples of 1e-9
-_MARGIN = Decimal("1e-90")  # e^100 times the error of the normal tails, many times over
+_MARGIN = Decimal("1e-36")  # above e^100 times the error of the normal tails, below any delta that counts
 _NO_DISTANCE = Fraction(0)
 
 
@@ -139,7 +139,7 @@ def _nano_epsilon_of(units: int, delta: float, distance: Fraction) -> int:
 
 
 def _delta(units: int, epsilon: Decimal) -> Decimal:
-    """An upper bound, within 2e-90, of the exact delta at cost `units`."""
+    """An upper bound, within 2e-36, of the exact delta at cost `units`."""
     if units == 0:
         return Decimal(0)
     mu = CONTEXT.sqrt(CONTEXT.divide(Decimal(units), Decimal(UNITS_PER_MU_SQUARED)))

@@ -1,18 +1,18 @@
-"""Tails of the standard normal distribution to 150 digits, the same on every machine.
+"""Tails of the standard normal distribution to 80 digits, the same on every machine.
 
 `decimal` is specified digit by digit, unlike `libm`; so two processes that compute a privacy cost from the same inputs
-get the same integer, and no rounding error of this file can reach a decision (they are below 1e-140).
+get the same integer, and no rounding error of this file can reach a decision (they are below 1e-82).
 """
 
 import decimal
 from decimal import Decimal
 from functools import lru_cache
 
-CONTEXT = decimal.Context(prec=170, rounding=decimal.ROUND_HALF_EVEN, Emin=-(10**6), Emax=10**6)
-ABSOLUTE_ERROR = Decimal("1e-140")
+CONTEXT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, Emin=-(10**6), Emax=10**6)
+ABSOLUTE_ERROR = Decimal("1e-82")
 
-_NEGLIGIBLE = Decimal("1e-165")
-_FAR = 26  # Phi(-26) < 2.5e-149, far below ABSOLUTE_ERROR
+_NEGLIGIBLE = Decimal("1e-95")
+_FAR = 20  # Phi(-20) < 2.8e-89, far below ABSOLUTE_ERROR
 
 
 def lower_tail(x: Decimal) -> Decimal:
