@@ -17,7 +17,7 @@ import os
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hsm.errors import BlobBroken, HsmError, HsmUnavailable
+from hsm.errors import BlobBroken, UnknownKey, UnwrapFailed, WrongPurpose, WrongState
 from hsm.interface import DATA_KEY_BYTES, WRAPPED_KEY_BYTES, KeyStore
 from hsm.keys import KEY_ID_BYTES, KeyRef
 
@@ -60,9 +60,7 @@ def unwrap_blob(keystore: KeyStore, blob: bytes, context: bytes) -> bytes:
         ref = keystore.lookup(header[len(TAG) : _WRAPPED_AT].hex())
         data_key = keystore.unwrap(ref, header[_WRAPPED_AT:])
         return AESGCM(data_key).decrypt(nonce, blob[_BODY_AT:], header + context)
-    except HsmUnavailable:
-        raise
-    except (HsmError, InvalidTag):
+    except (UnknownKey, WrongPurpose, WrongState, UnwrapFailed, InvalidTag):
         raise BlobBroken from None
 
 

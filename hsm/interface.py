@@ -5,7 +5,8 @@ Rules, each kept here so that no backend can forget it:
   underscore twins and is never called without the lock.
 - Secrets never leave, with two exceptions that are the point: `unwrap` answers a 32-byte data key and `derive` a
   Diffie-Hellman secret. A key that lives in the store cannot be wrapped: no method takes one.
-- A version becomes active only after a probe used it and read the result back.
+- A version is handed out only after a probe used it, and after it was read back past every cache: SoftHSM on a full
+  disk acknowledges keys, and uses them, that are gone when the process ends.
 - A signature leaves only after it verified under the public key.
 - Only active keys wrap and sign; active and retiring keys unwrap and derive.
 - A store serves the process that opened it. After a fork it refuses, before touching the token.
@@ -34,13 +35,14 @@ from hsm.errors import (
     KeyExists,
     KeyStoreClosed,
     TokenFault,
+    TokenFull,
     UnknownKey,
     UnwrapFailed,
     WrongPurpose,
     WrongState,
 )
 from hsm.keys import KEY_ID_BYTES, Algorithm, Capabilities, KeyRecord, KeyRef, KeyState, Purpose, check_label, refs_of
-from hsm.public_keys import PublicKey, dump_point, finish_signature, load_point, load_public, signature_is_valid
+from hsm.public_keys import PublicKey, finish_signature, load_point, load_public, public_bytes, signature_is_valid
 
 DATA_KEY_BYTES = 32
 WRAPPED_KEY_BYTES = 40
@@ -231,7 +233,7 @@ class KeyStore(ABC):
         """
         with self._operation("derive", str(ref)):
             _check_bytes("a point", peer_point)
-            point = dump_point(load_point(bytes(peer_point)))
+            point = public_bytes(load_point(bytes(peer_point)))
             record = self._usable(ref, Purpose.DERIVE, _OPENS)
             return _answered("a shared secret", self._derive(record, point), SHARED_SECRET_BYTES)
 
@@ -318,18 +320,22 @@ class KeyStore(ABC):
             made = self._create(wanted)
             self._probe(made)
             self._activate(made)
+            self._settle()
+            self._refresh()
+            self._check_made(made, before)
         except BaseException:
             with suppress(HsmError):
                 self._discard(wanted)
+                self._refresh()
             raise
-        self._refresh()
-        self._check_made(made, before)
         return self._refs[made.key_id.hex()]
 
     def _check_made(self, made: KeyRecord, before: set[bytes]) -> None:
+        if self._records.get(made.key_id) != made:
+            raise TokenFull(f"the token did not keep the new key {made}; make room in it, or on the disk it is on")
         alive = {record.key_id for record in self._records.values() if record.alive}
-        if self._records.get(made.key_id) != made or not before <= alive:
-            raise TokenFault("the token lost or changed a key while it made another; do not use it")
+        if not before <= alive:
+            raise TokenFault("the token lost a key while it made another; do not use it")
 
     def _probe(self, record: KeyRecord) -> None:
         probes = {Purpose.WRAP: self._probe_wrap, Purpose.SIGN: self._probe_sign, Purpose.DERIVE: self._probe_derive}
@@ -347,7 +353,7 @@ class KeyStore(ABC):
     def _probe_derive(self, record: KeyRecord) -> bool:
         peer = ec.generate_private_key(ec.SECP256R1())
         expected = peer.exchange(ec.ECDH(), load_point(record.public or b""))
-        return hmac.compare_digest(self._derive(record, dump_point(peer.public_key())), expected)
+        return hmac.compare_digest(self._derive(record, public_bytes(peer.public_key())), expected)
 
     def _signature(self, record: KeyRecord, message: bytes) -> bytes:
         to_sign = message if record.algorithm is Algorithm.ED25519 else hashlib.sha256(message).digest()
@@ -373,6 +379,10 @@ class KeyStore(ABC):
     @abstractmethod
     def _activate(self, record: KeyRecord) -> None:
         """Make a created version appear in `_load`, in one step."""
+
+    @abstractmethod
+    def _settle(self) -> None:
+        """Drop every cache, so that the next `_load` answers what another process would see."""
 
     @abstractmethod
     def _discard(self, record: KeyRecord) -> None:

@@ -43,8 +43,10 @@ def load_point(point: bytes) -> ec.EllipticCurvePublicKey:
         raise HsmUsageError("the point is not on P-256") from None
 
 
-def dump_point(public_key: ec.EllipticCurvePublicKey) -> bytes:
-    """Encode a P-256 public key as its 65-byte uncompressed point."""
+def public_bytes(public_key: PublicKey) -> bytes:
+    """Encode the public half of a key: the 65-byte uncompressed point, or the 32 bytes of Ed25519."""
+    if isinstance(public_key, Ed25519PublicKey):
+        return public_key.public_bytes_raw()
     return public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 

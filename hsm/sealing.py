@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from hsm.errors import HsmUsageError, SealBroken
 from hsm.interface import KeyStore
-from hsm.keys import KeyRef, Purpose
-from hsm.public_keys import POINT_BYTES, dump_point
+from hsm.keys import KeyRef
+from hsm.public_keys import POINT_BYTES, load_point, public_bytes
 
 TAG_BYTES = 16
 NONCE_BYTES = 12
@@ -77,20 +77,22 @@ def open_sealed(keystore: KeyStore, ref: KeyRef, sealed: bytes, info: bytes) -> 
         WrongPurpose, WrongState, UnknownKey: `ref` cannot derive.
         HsmUnavailable: the store cannot answer now.
     """
-    if ref.purpose is not Purpose.DERIVE or len(sealed) < OVERHEAD_BYTES:
+    if len(sealed) < OVERHEAD_BYTES:
         raise SealBroken
     enc, ciphertext = sealed[:POINT_BYTES], sealed[POINT_BYTES:]
-    own = keystore.public_key(ref)
-    if not isinstance(own, ec.EllipticCurvePublicKey):
-        raise SealBroken
-    try:
-        secret = keystore.derive(ref, enc)
-    except HsmUsageError:
-        raise SealBroken from None
-    key, nonce = key_schedule(shared_secret(secret, enc, dump_point(own)), info)
+    _check_point(enc)
+    secret = shared_secret(keystore.derive(ref, enc), enc, public_bytes(keystore.public_key(ref)))
+    key, nonce = key_schedule(secret, info)
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, b"")
     except InvalidTag:
+        raise SealBroken from None
+
+
+def _check_point(enc: bytes) -> None:
+    try:
+        load_point(enc)
+    except HsmUsageError:
         raise SealBroken from None
 
 

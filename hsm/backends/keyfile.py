@@ -37,7 +37,7 @@ class KeyFile:
         pin: used once, here, and not kept.
 
     Raises:
-        KeyFileBroken: the file exists and does not open under `pin`.
+        KeyFileBroken: the file exists and is not a key file; from `read`, it does not open under `pin`.
         HsmUnavailable: it cannot be read.
     """
 
@@ -46,9 +46,12 @@ class KeyFile:
         sealed = _read(path)
         self._prefix = _prefix_of(sealed) if sealed else TAG + bytes([COST_LOG2]) + os.urandom(SALT_BYTES)
         self._aead = AESGCM(_stretch(pin, self._prefix))
-        self.contents = self._open(sealed) if sealed else b""
 
-    def _open(self, sealed: bytes) -> bytes:
+    def read(self) -> bytes:
+        """The contents as the disk has them; empty if there is no file yet."""
+        sealed = _read(self._path)
+        if not sealed:
+            return b""
         header, nonce = sealed[:_HEADER_BYTES], sealed[_PREFIX_BYTES:_HEADER_BYTES]
         try:
             return self._aead.decrypt(nonce, sealed[_HEADER_BYTES:], header)

@@ -94,7 +94,7 @@ def check_secret(record: KeyRecord, secret: Any) -> Any:
     return secret
 
 
-def public_bytes(algorithm: Algorithm, attribute: bytes) -> bytes:
+def read_point(algorithm: Algorithm, attribute: bytes) -> bytes:
     """The raw public key in a CKA_EC_POINT, which is a DER OCTET STRING on most tokens and raw on some.
 
     Raises:

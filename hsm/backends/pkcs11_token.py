@@ -18,7 +18,9 @@ from typing import Any, TypeVar
 from pkcs11 import KDF, Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11 import exceptions as p11
 
-from hsm.backends.pkcs11_connection import Connection, load_module
+from hsm.backends.pkcs11_connection import Connection
+from hsm.backends.pkcs11_errors import HANDLE_GONE
+from hsm.backends.pkcs11_library import Library, load_library
 from hsm.backends.pkcs11_objects import (
     CAPABILITIES,
     CURVES,
@@ -31,11 +33,11 @@ from hsm.backends.pkcs11_objects import (
     data_key_template,
     decode_record,
     object_label,
-    public_bytes,
+    read_point,
     record_template,
     secret_class,
 )
-from hsm.errors import TokenFault, UnknownKey, UnwrapFailed
+from hsm.errors import TokenFault, TokenFull, UnknownKey, UnwrapFailed
 from hsm.interface import KeyStore, Observer, ignore_observation
 from hsm.keys import Algorithm, Capabilities, KeyRecord
 from hsm.pin import PinSource
@@ -68,6 +70,8 @@ _BAD_WRAPPED_KEY = (
     p11.WrappedKeyLenRange,
 )
 
+_FULL_DISK = (p11.FunctionFailed, *HANDLE_GONE)
+
 
 class Pkcs11KeyStore(KeyStore):
     """A key store in a PKCS#11 token.
@@ -76,7 +80,7 @@ class Pkcs11KeyStore(KeyStore):
         uri: which token, and its library.
         pin: read at login, and again if a lost session must be reopened.
         observer: see `KeyStore`.
-        module: the loaded library; by default the one that `uri` names.
+        library: the loaded library; by default the one that `uri` names.
 
     Raises:
         TokenAbsent, PinRejected, PinLocked, PinUnavailable, TokenBusy: see `hsm.errors`.
@@ -84,12 +88,12 @@ class Pkcs11KeyStore(KeyStore):
     """
 
     def __init__(
-        self, uri: TokenUri, pin: PinSource, *, observer: Observer = ignore_observation, module: Any = None
+        self, uri: TokenUri, pin: PinSource, *, observer: Observer = ignore_observation, library: Library | None = None
     ) -> None:
         super().__init__(observer=observer)
         self._uri = uri
         with self._operation("open"):
-            self._connection = Connection(module or load_module(uri.module_path), uri, pin)
+            self._connection = Connection(library or load_library(uri.module_path), uri, pin)
             try:
                 self._run(self._sweep, repeatable=True)
                 self._refresh()
@@ -134,11 +138,9 @@ class Pkcs11KeyStore(KeyStore):
     # --- life -----------------------------------------------------------------------------------------------------
 
     def _create(self, record: KeyRecord) -> KeyRecord:
-        if record.algorithm is Algorithm.AES256_KW:
-            self._run(lambda: self._create_secret(record), repeatable=False)
-        else:
-            self._run(lambda: self._create_pair(record), repeatable=False)
-        return self._run(lambda: self._read_back(record), repeatable=True)
+        create = self._create_secret if record.algorithm is Algorithm.AES256_KW else self._create_pair
+        self._store(lambda: create(record))
+        return self._store(lambda: self._read_back(record))
 
     def _create_secret(self, record: KeyRecord) -> None:
         self._session.generate_key(KeyType.AES, 256, template=SECRET_TEMPLATE, **_common(record))
@@ -159,13 +161,17 @@ class Pkcs11KeyStore(KeyStore):
         if record.algorithm is Algorithm.AES256_KW:
             return record
         point = self._one(record, ObjectClass.PUBLIC_KEY)[Attribute.EC_POINT]
-        return replace(record, public=public_bytes(record.algorithm, point))
+        return replace(record, public=read_point(record.algorithm, point))
 
     def _activate(self, record: KeyRecord) -> None:
-        self._run(lambda: self._session.create_object(record_template(record)), repeatable=False)
+        self._store(lambda: self._session.create_object(record_template(record)))
+
+    def _settle(self) -> None:
+        self._connection.renew()
 
     def _discard(self, record: KeyRecord) -> None:
         self._run(lambda: self._remove_objects(record.key_id), repeatable=True)
+        self._run(lambda: self._remove_record(record), repeatable=True)
 
     def _destroy(self, record: KeyRecord) -> None:
         self._run(lambda: self._remove_objects(record.key_id), repeatable=False)
@@ -176,6 +182,20 @@ class Pkcs11KeyStore(KeyStore):
         for kind in (ObjectClass.SECRET_KEY, ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
             for found in self._search({Attribute.CLASS: kind, Attribute.ID: key_id}):
                 found.destroy()
+
+    def _remove_record(self, record: KeyRecord) -> None:
+        for found in self._search(_RECORDS):
+            if decode_record(found[Attribute.VALUE], set()).key_id == record.key_id:
+                found.destroy()
+
+    def _store(self, operation: Callable[[], T]) -> T:
+        """Run what writes a key. On a full disk SoftHSM fails in ways that PKCS#11 has no CKR_DEVICE_MEMORY for."""
+        try:
+            return self._run(operation, repeatable=False)
+        except (TokenFault, UnknownKey) as error:
+            if isinstance(error.__cause__, _FULL_DISK):
+                raise TokenFull("the token could not store a key; make room in it, or on the disk it is on") from error
+            raise
 
     # --- use ------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from hsm.errors import HsmUnavailable, InsecureBackend, KeyFileBroken, TokenBusy
 from hsm.interface import KeyStore, Observer, ignore_observation
 from hsm.keys import Algorithm, Capabilities, KeyRecord
 from hsm.pin import PinSource
-from hsm.public_keys import dump_point, load_point
+from hsm.public_keys import load_point, public_bytes
 
 Entries = dict[bytes, tuple[KeyRecord, bytes]]
 """By key id: the record, and the secret (empty once destroyed). AES and Ed25519: 32 bytes; P-256: the scalar."""
@@ -64,7 +64,7 @@ class SoftwareKeyStore(KeyStore):
             self._guard = _lock_file(path)
             try:
                 self._file = KeyFile(path, pin.read())
-                self._entries = _decode(self._file.contents)
+                self._entries = _decode(self._file.read())
             except BaseException:
                 os.close(self._guard)
                 raise
@@ -87,6 +87,9 @@ class SoftwareKeyStore(KeyStore):
     def _activate(self, record: KeyRecord) -> None:
         self._write({**self._entries, record.key_id: self._half_made[record.key_id]})
         del self._half_made[record.key_id]
+
+    def _settle(self) -> None:
+        self._entries = _decode(self._file.read())
 
     def _discard(self, record: KeyRecord) -> None:
         self._half_made.pop(record.key_id, None)
@@ -132,10 +135,10 @@ def _new_secret(record: KeyRecord) -> tuple[KeyRecord, bytes]:
         return record, os.urandom(32)
     if record.algorithm is Algorithm.ED25519:
         key = Ed25519PrivateKey.generate()
-        return replace(record, public=key.public_key().public_bytes_raw()), key.private_bytes_raw()
+        return replace(record, public=public_bytes(key.public_key())), key.private_bytes_raw()
     pair = ec.generate_private_key(ec.SECP256R1())
     secret = pair.private_numbers().private_value.to_bytes(32, "big")
-    return replace(record, public=dump_point(pair.public_key())), secret
+    return replace(record, public=public_bytes(pair.public_key())), secret
 
 
 def _p256(secret: bytes) -> ec.EllipticCurvePrivateKey:

@@ -60,6 +60,8 @@ class SimulatedToken:
         """Whether making `new` replaces `old`; one real token does so when `same_id` holds."""
         self.forces: dict[Attribute, Any] = {}
         """Attributes that new stored secrets get, whatever was asked."""
+        self.forgets: Callable[[SimulatedObject], bool] = lambda found: False
+        """Which objects were only cached, and are gone after the library starts again."""
         self.answers: dict[str, Callable[[bytes], bytes]] = {}
         """By call (`sign`, `wrap_key`, `unwrap_key`, `derive_key`): what becomes of the right answer."""
         self.failures: dict[str, list[p11.PKCS11Error]] = {}
@@ -83,6 +85,10 @@ class SimulatedToken:
         """Every open session is dead from now on; a new one works."""
         self._epoch += 1
         self.objects = [found for found in self.objects if found.attributes.get(Attribute.TOKEN)]
+
+    def reinitialize(self) -> None:
+        self.lose_sessions()
+        self.objects = [found for found in self.objects if not self.forgets(found)]
 
     def fail_next(self, call: str, *errors: p11.PKCS11Error) -> None:
         """The next calls of `call` answer `errors`, one each."""
