@@ -1,7 +1,7 @@
 """A throwaway PostgreSQL for the tests: Debian's own server in a temporary directory.
 
 It listens on a Unix socket only, trades durability for speed, runs as `postgres` when the tests run as root (the server
-refuses to be root) and is gone when the test process ends. Tests share one server; each gets a database of its own.
+refuses to be root) and is gone when the test process ends. Tests share one server; each gets a place of its own there.
 """
 
 import atexit
@@ -33,7 +33,7 @@ _SETTINGS: Final = {
     "full_page_writes": "off",
     "autovacuum": "off",
 }
-_database_numbers = count()
+_numbers = count()
 
 
 class PostgresMissing(RuntimeError):
@@ -46,27 +46,39 @@ def postgres_url() -> str:
     Raises:
         PostgresMissing: no server binaries on this machine, or no `postgres` user to run them as when root.
     """
-    return _url("postgres")
+    return database_url("postgres")
 
 
 @contextmanager
 def fresh_database() -> Iterator[str]:
-    """Yield the URL of an empty database, dropped afterwards with whatever is still connected to it."""
-    name = f"test_{next(_database_numbers)}"
-    _administer(f'CREATE DATABASE "{name}"')
+    """Yield the URL of an empty place for tables; whoever is still connected to it afterwards is cut off.
+
+    It is a schema of its own under a role of the same name, which PostgreSQL searches first: made in a hundredth of the
+    time that a database takes.
+    """
+    name = f"test_{next(_numbers)}"
+    administer(f"CREATE ROLE {name} LOGIN SUPERUSER", f"CREATE SCHEMA AUTHORIZATION {name}")
     try:
-        yield _url(name)
+        yield f"postgresql+psycopg://{name}@/postgres?host={_server()}"
     finally:
-        _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+        cut_off(f"usename = '{name}'")
 
 
-def _url(database: str) -> str:
-    return f"postgresql+psycopg://postgres@/{database}?host={_server()}"
+def database_url(name: str) -> str:
+    """Return the SQLAlchemy URL of a database on the shared server."""
+    return f"postgresql+psycopg://postgres@/{name}?host={_server()}"
 
 
-def _administer(statement: str) -> None:
-    with psycopg.connect(host=_server(), user="postgres", dbname="postgres", autocommit=True) as connection:
-        connection.execute(statement.encode())
+def cut_off(whom: str) -> None:
+    """End the connections of which the condition `whom` on `pg_stat_activity` holds."""
+    administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {whom}")  # noqa: S608  the tests' own text
+
+
+def administer(*statements: str, database: str = "postgres") -> None:
+    """Run statements as the server's superuser, each for itself."""
+    with psycopg.connect(host=_server(), user="postgres", dbname=database, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
 
 
 @cache

@@ -3,7 +3,7 @@
 Rules, beyond those of `secure_ds.store.blobs`:
     - A writer holds an exclusive lock on the part file, across processes, and makes sure that the file it locked is
       still the one in the folder. The lock goes with its process, so a crash leaves none behind.
-    - Bytes are on the disk before their offset is returned, and a finished file, with its name, before `finish` returns.
+    - Bytes are on the disk before their offset is returned, and a finished file with its name before `finish` returns.
     - Files are readable by their owner alone and never change once finished.
 """
 
@@ -51,17 +51,20 @@ class LocalBlobs:
     def append(self, dataset_id: str, digest: str, offset: int, stream: BinaryIO, limit: int) -> int:
         """See `Blobs.append`."""
         final = self.path(dataset_id, digest)
-        if final.exists():
-            raise OffsetMismatch(offset, final.stat().st_size)
         final.parent.mkdir(mode=0o700, exist_ok=True)
         with _locked(_part(final), create=True) as part:
+            if final.exists():
+                _part(final).unlink()
+                raise OffsetMismatch(offset, final.stat().st_size)
             end = part.seek(0, os.SEEK_END)
             if offset != end:
                 raise OffsetMismatch(offset, end)
+            if end == 0:
+                self._keep_names(final.parent)
             try:
                 _copy(stream, part, limit - end)
             finally:
-                _sync(part)
+                _keep_bytes(part)
             return part.tell()
 
     def finish(self, dataset_id: str, digest: str) -> None:
@@ -76,7 +79,7 @@ class LocalBlobs:
                     _part(final).unlink()
                     raise DigestMismatch(f"the bytes that arrived have the digest sha256:{found}, not {digest}")
                 _part(final).rename(final)
-                _sync_folder(final.parent)
+                self._keep_names(final.parent)
         except FileNotFoundError as error:
             raise BlobMissing(f"no byte of blob {digest} has arrived") from error
 
@@ -94,6 +97,15 @@ class LocalBlobs:
             path.unlink(missing_ok=True)
         with suppress(OSError):  # the folder goes with its last blob
             final.parent.rmdir()
+
+    def _keep_names(self, folder: Path) -> None:
+        """Make the names in a data set's folder, and its own, survive a power cut."""
+        for path in (folder, self._root):
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def _part(final: Path) -> Path:
@@ -127,14 +139,6 @@ def _copy(stream: BinaryIO, part: BufferedRandom, room: int) -> None:
             raise TooManyBytes(f"the upload goes on beyond the size of the blob, {part.tell()} bytes")
 
 
-def _sync(part: BufferedRandom) -> None:
+def _keep_bytes(part: BufferedRandom) -> None:
     part.flush()
     os.fsync(part.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,5 @@
 """The rows of the store, as frozen values. A field has the name of its column; times are in UTC."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -101,9 +100,9 @@ class JobRow:
     epsilon: float
     delta: float
     steps_total: int
-    plan: Mapping[str, Any]
+    plan: dict[str, Any]
     plan_digest: str
-    request: Mapping[str, Any]
+    request: dict[str, Any]
     grant: bytes
     submitted_at: datetime
     finished_at: datetime | None = None
@@ -145,7 +144,7 @@ class EventRow:
     job_id: str
     seq: int
     event: str
-    data: Mapping[str, Any]
+    data: dict[str, Any]
     created_at: datetime
 
 
@@ -160,7 +159,7 @@ class ModelRow:
     algorithm: str
     weights: bytes
     weights_digest: str
-    card: Mapping[str, Any]
+    card: dict[str, Any]
     epsilon: float
     delta: float
     created_at: datetime

@@ -6,16 +6,14 @@ import pytest
 from sqlalchemy import Engine
 
 from secure_ds.store.engine import make_engine
-from secure_ds.store.migrate import upgrade
 from secure_ds.store.unit_of_work import Store
 from tests.store.samples import HandClock
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+def engine(migrated_url: str) -> Iterator[Engine]:
     """An engine on an upgraded, empty database."""
-    engine = make_engine(database_url)
-    upgrade(engine)
+    engine = make_engine(migrated_url)
     yield engine
     engine.dispose()
 

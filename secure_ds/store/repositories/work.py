@@ -11,10 +11,10 @@ Rules:
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from secure_ds.store.errors import LeaseLost
-from secure_ds.store.repositories.base import Repository
+from secure_ds.store.repositories.base import Repository, add
 from secure_ds.store.rows import Lease
 from secure_ds.store.tables import work
 
@@ -25,11 +25,15 @@ class Work(Repository):
     """Everything that workers have to do."""
 
     def enqueue(self, kind: WorkKind, subject_id: str) -> None:
-        """Add work on a subject; when that work is known already, nothing changes."""
+        """Add work on a subject; when that work is known already, nothing changes.
+
+        Raises:
+            AlreadyExists: another transaction is adding it at this moment.
+        """
         known = select(work.c.fence).where(_is(kind, subject_id))
         if self._connection.execute(known).first() is None:
             values = {"kind": kind, "subject_id": subject_id, "enqueued_at": self._now, "fence": 0}
-            self._connection.execute(insert(work), values)
+            add(self._connection, work, values, f"{kind} {subject_id}")
 
     def claim(self, worker_id: str, lease_seconds: float) -> Lease | None:
         """Take the oldest work that nobody holds, for so many seconds; None when there is nothing to do."""
