@@ -120,6 +120,7 @@ def write_package(
         feature_map=declaration.feature_map,
         parameters=parameters,
         input_scale=profile.input_scale.hex(),
+        eta=profile.eta.hex(),
         upload_key=public_key,
         sealed_key=FileReference(digest=digest_bytes(sealed), bytes=len(sealed)),
         evaluation_keys=keys,

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from secure_ds.ckks.errors import InvalidParameters
 from secure_ds.ckks.format import ciphertext_bytes
 from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
+from secure_ds.ckks.norm_plan import MAX_ETA
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.core.digest import digest_bytes
 from secure_ds.data.errors import InvalidDescriptor
@@ -105,6 +106,7 @@ class DatasetDescriptor(_Closed):
         n_records: number of records, public by design.
         n_features: d, the bias included.
         input_scale: exact scale of every ciphertext, as `float.hex` writes it.
+        eta: tolerance of the norm check at upload, as `float.hex` writes it.
         sealed_key: the CKKS secret key, sealed to the custodian.
         evaluation_keys: every key file the ring needs, in the order of their names.
         blocks: every ciphertext, in order of column, then block.
@@ -121,6 +123,7 @@ class DatasetDescriptor(_Closed):
     feature_map: FeatureMap
     parameters: CkksParameters
     input_scale: str
+    eta: str
     upload_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     sealed_key: FileReference
     evaluation_keys: tuple[KeyFile, ...]
@@ -130,6 +133,11 @@ class DatasetDescriptor(_Closed):
     def scale(self) -> float:
         """`input_scale` as a number."""
         return float.fromhex(self.input_scale)
+
+    @property
+    def tolerance(self) -> float:
+        """`eta` as a number."""
+        return float.fromhex(self.eta)
 
     @property
     def n_blocks(self) -> int:
@@ -164,6 +172,7 @@ class DatasetDescriptor(_Closed):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         self._check_scale()
+        self._check_tolerance()
         if self.feature_map.n_features != self.n_features:
             raise ValueError(f"n_features must be {self.feature_map.n_features}, as the feature map makes")
         self._check_blocks()
@@ -176,6 +185,10 @@ class DatasetDescriptor(_Closed):
             raise ValueError("input_scale must be written as float.hex writes it")
         if not 2.0**10 <= scale <= self.parameters.modulus(self.parameters.top_level):
             raise ValueError("input_scale must be between 2**10 and the modulus")
+
+    def _check_tolerance(self) -> None:
+        if self.tolerance.hex() != self.eta or not 0 < self.tolerance <= MAX_ETA:
+            raise ValueError(f"eta must be above 0 and at most {MAX_ETA}, written as float.hex writes it")
 
     def _check_blocks(self) -> None:
         expected = [(column, block) for column in range(self.n_columns) for block in range(self.n_blocks)]

@@ -35,7 +35,7 @@ DECLARATION = Declaration(
     label="sick",
     limits=Limits(epsilon=1.0, delta=1e-5, purposes=("research",), max_decryptions=32),
     unit=PrivacyUnit(),
-    profile=Profile("test-4096", Parameters.from_bits(4096, (26, 25, 25, 27)), 2.0**24),
+    profile=Profile("test-4096", Parameters.from_bits(4096, (26, 25, 25, 27)), 2.0**24, eta=2.0**-8),
 )
 
 
@@ -60,6 +60,7 @@ def test_it_reads_back_as_signed(written):
     descriptor = package.descriptor
     assert (descriptor.n_records, descriptor.n_features, descriptor.n_blocks) == (N_RECORDS, 2, 2)
     assert descriptor.limits == DECLARATION.limits
+    assert (descriptor.scale, descriptor.tolerance) == (2.0**24, 2.0**-8)
     assert descriptor.feature_map == DECLARATION.feature_map
     for key in descriptor.evaluation_keys:
         check_key_file(key.name, package.read(key), descriptor.parameters)

@@ -37,6 +37,7 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
         },
         "parameters": PARAMETERS.to_json(),
         "input_scale": (2.0**20).hex(),
+        "eta": (2.0**-10).hex(),
         "upload_key": "ab" * 32,
         "sealed_key": {"digest": digest("sealed"), "bytes": 1111},
         "evaluation_keys": [

@@ -24,14 +24,14 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:2904a5aa50e93ea66904a95c1f2b77ae1f1f041a1cace167b310fb94021788dd"
+    assert parse(VALID).digest == "sha256:d056c032f304adb16e7bdd74a694c41b7d50fa8b02bcc6e131725fd1aa52bb6b"
 
 
 def test_derived_facts():
     descriptor = parse(VALID)
     assert (descriptor.n_blocks, descriptor.n_columns) == (2, 4)
     assert (descriptor.slack_column, descriptor.label_column) == (2, 3)
-    assert descriptor.scale == 2.0**20
+    assert (descriptor.scale, descriptor.tolerance) == (2.0**20, 2.0**-10)
 
 
 def test_it_is_frozen():
@@ -113,6 +113,12 @@ BAD = {
     "missing key": (keys(lambda k: k[1:]), "evaluation_keys must be"),
     "key order": (keys(lambda k: k[::-1]), "evaluation_keys must be"),
     "key size": (keys(lambda k: [k[0] | {"bytes": 7}, *k[1:]]), "galois_tail has"),
+    "eta zero": ({"eta": (0.0).hex()}, "eta must be above 0"),
+    "eta too large": ({"eta": (1.0).hex()}, "eta must be above 0"),
+    "eta negative": ({"eta": (-(2.0**-10)).hex()}, "eta must be above 0"),
+    "eta nan": ({"eta": "nan"}, "eta must be above 0"),
+    "eta spelling": ({"eta": "0x1p-10"}, "float.hex"),
+    "eta text": ({"eta": "x"}, "hexadecimal"),
     "upload key": ({"upload_key": "zz"}, "upload_key"),
 }
 
