@@ -1,15 +1,67 @@
-"""What can go wrong on the owner's machine."""
+"""What can go wrong on the owner's machine, and between it and the service."""
 
-from typing import ClassVar
+from secure_ds.wire.service import Problem
 
 
 class ClientError(Exception):
     """Root of this room's errors."""
 
-    code: ClassVar[str] = "client_error"
+    code: str = "client_error"
 
 
 class InvalidPackage(ClientError):
     """An encrypted package cannot be written there, or is unfinished or damaged."""
 
-    code: ClassVar[str] = "invalid_package"
+    code = "invalid_package"
+
+
+class InsecureAddress(ClientError):
+    """A token would travel unencrypted: only https, or http on this machine, is used."""
+
+    code = "insecure_address"
+
+
+class ServiceUnreachable(ClientError):
+    """No answer came, however often it was tried; whether the last request was carried out is not known."""
+
+    code = "service_unreachable"
+
+
+class UnexpectedAnswer(ClientError):
+    """An answer is not what this version of the API promises, or not the bytes that were asked for."""
+
+    code = "unexpected_answer"
+
+
+class UntrustedService(ClientError):
+    """The service's public keys are not those that were pinned, or none were pinned."""
+
+    code = "untrusted_service"
+
+
+class InvalidTrustFile(ClientError):
+    """The file of pinned keys cannot be read."""
+
+    code = "invalid_trust_file"
+
+
+class ProblemError(ClientError):
+    """The service refused, and said why (RFC 9457).
+
+    Attributes:
+        code: the problem's stable code.
+        status: HTTP status.
+        detail: what was wrong.
+        remedy: what would be right, where the service says so.
+        facts: public numbers to act on.
+        request_id: names the request in the service's logs.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.code = problem.code
+        self.status = problem.status
+        self.detail = problem.detail
+        self.remedy = problem.remedy
+        self.facts = problem.facts or {}
+        self.request_id = problem.request_id
