@@ -1,6 +1,7 @@
 """The Flask application: routes, problems and surroundings put together around the verbs it is handed."""
 
 import json
+from functools import cache
 
 from flask import Flask, request
 
@@ -35,7 +36,7 @@ def create_app(verbs: Verbs, settings: ApiSettings) -> Flask:
     surround_requests(app, metrics)
     register_problems(app)
     app.extensions["givers"] = _givers(verbs, settings, metrics)
-    app.extensions["openapi"] = json.dumps(api_document())
+    app.extensions["openapi"] = _document_text()
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
@@ -46,6 +47,11 @@ def api_document() -> dict[str, object]:
     operations = [operation for blueprint in BLUEPRINTS for operation in blueprint.operations]
     tags = [(blueprint.tag, blueprint.description) for blueprint in BLUEPRINTS]
     return build_document(TITLE, __version__, DESCRIPTION, tags, operations)
+
+
+@cache
+def _document_text() -> str:
+    return json.dumps(api_document())
 
 
 def _givers(verbs: Verbs, settings: ApiSettings, metrics: Metrics) -> Givers:

@@ -1,5 +1,6 @@
 """Bad input is refused with a clear problem, and never reaches a verb."""
 
+import io
 import json
 from typing import Any
 
@@ -115,6 +116,14 @@ def test_charset_of_json_is_allowed(http: FlaskClient) -> None:
 def test_json_over_the_limit_is_refused(http: FlaskClient, service: SimulatedService) -> None:
     response = submit(http, json.dumps(JOB) + " " * MAX_JSON)
     assert (response.status_code, response.get_json()["code"]) == (413, "too_large")
+    assert verbs_called(service) == []
+
+
+def test_chunked_json_over_the_limit_is_not_cut_in_silence(http: FlaskClient, service: SimulatedService) -> None:
+    body = io.BytesIO(json.dumps(JOB).encode() + b" " * MAX_JSON)
+    environ = {"wsgi.input_terminated": True, "CONTENT_LENGTH": None}
+    response = http.post("/v1/jobs", input_stream=body, environ_overrides=environ, content_type="application/json")
+    assert response.status_code == 413
     assert verbs_called(service) == []
 
 
