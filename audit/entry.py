@@ -30,7 +30,7 @@ SALT_SIZE: Final = 16  # bytes
 MAX_NAME_LENGTH: Final = 200  # characters
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _Member = TypeVar("_Member", bound=StrEnum)
-_ACTION: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+_ACTION: Final = re.compile(r"[a-z][a-z0-9_]*([.:][a-z][a-z0-9_]*)*")
 
 
 class Outcome(StrEnum):
@@ -76,7 +76,7 @@ class EntryDraft:
     """What a caller asks to be recorded; the log adds index, time and salt.
 
     Attributes:
-        action: dotted lower-case verb, such as `job.submit`.
+        action: lower-case names joined by colons or dots, such as `job:submit`.
         actor: who acted.
         tenant: whose record this is, and whose compliance officer may read it; `None` for the service itself.
         outcome: how it ended.
@@ -106,7 +106,7 @@ class EntryDraft:
 
     def __post_init__(self) -> None:
         if len(self.action) > MAX_NAME_LENGTH or not _ACTION.fullmatch(self.action):
-            raise InvalidEntry(f"action {self.action!r} is not a dotted lower-case name such as 'job.submit'")
+            raise InvalidEntry(f"action {self.action!r} is not made of lower-case words, such as 'job:submit'")
         for name in ("tenant", "dataset_id", "job_id", "model_id", "object_id", "request_id", "event_id"):
             _check_optional_name(name, getattr(self, name))
         object.__setattr__(self, "outcome", _member(Outcome, "outcome", self.outcome))

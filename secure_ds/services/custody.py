@@ -1,7 +1,7 @@
 """The custodian's client: its small RPC over HTTP on a Unix socket. One connection pool a process."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import httpx
 from pydantic import ValidationError
@@ -32,12 +32,16 @@ Answer = TypeVar("Answer", bound=Message)
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)  # seconds
 
 
-class SocketCustody:
-    """Speaks to the custodian that listens on a Unix socket; see `Custody` for what each method means."""
+class RpcCustody:
+    """Speaks to the custodian; see `Custody` for what each method means."""
 
-    def __init__(self, socket: Path) -> None:
-        transport = httpx.HTTPTransport(uds=str(socket))
+    def __init__(self, transport: httpx.BaseTransport) -> None:
         self._http = httpx.Client(transport=transport, base_url="http://custodian", timeout=TIMEOUT)
+
+    @classmethod
+    def over_socket(cls, socket: Path) -> Self:
+        """Speak to the custodian that listens on a Unix socket."""
+        return cls(httpx.HTTPTransport(uds=str(socket)))
 
     def register(self, message: KeyRegistration) -> None:
         self._ask("register", message, Done)

@@ -40,6 +40,7 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DescriptorFacts:
         n_blocks=descriptor.n_blocks,
         parameters=descriptor.parameters,
         input_scale=descriptor.scale,
+        eta=descriptor.tolerance,
         records_per_person=descriptor.unit.records_per_person,
         limit_epsilon=descriptor.limits.epsilon,
         limit_delta=descriptor.limits.delta,

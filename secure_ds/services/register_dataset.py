@@ -46,7 +46,7 @@ def register_dataset(
             return answered
         if work.datasets.get(descriptor.dataset_id) is not None:
             raise StateConflict(
-                "a data set with this id exists already", remedy="encrypt again; each package has an id"
+                "a data set with this id exists already", remedy="encrypt again"
             )
         row = _row(context, caller, body, descriptor, envelope)
         work.datasets.add(row)

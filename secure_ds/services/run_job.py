@@ -1,7 +1,7 @@
 """What the worker writes while a job runs: every change with its audit entry, under the fence of its lease.
 
-A worker that was replaced finds out in the very transaction in which it wants to write (`LeaseLost`), so nothing here is
-ever written twice. Every function is safe to repeat after a crash.
+A worker that was replaced finds out in the very transaction in which it wants to write (`LeaseLost`), so nothing here
+is ever written twice. Every function is safe to repeat after a crash.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """Take in a data set's blobs, piece by piece, and close the upload.
 
-A blob is taken only if the owner's signed descriptor announces its digest and size. When its last byte has arrived it is
-checked against both and then, without the homomorphic library, against every field and residue that library would read.
+A blob is taken only if the owner's signed descriptor announces its digest and size. When its last byte has arrived it
+is checked against both and then, without the homomorphic library, against every field and residue that library would
+read.
 """
 
 from collections.abc import Iterator

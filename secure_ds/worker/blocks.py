@@ -6,8 +6,7 @@ to be the one that was written to.
 
 from collections.abc import Iterator
 
-from secure_ds.ckks.engine import Engine, EvaluationKeys
-from secure_ds.ckks.key_files import GALOIS_TAIL, RELIN, RELIN_TAIL
+from secure_ds.ckks.engine import Engine
 from secure_ds.core.digest import digest_bytes
 from secure_ds.data.descriptor import DatasetDescriptor, FileReference
 from secure_ds.store.blobs import Blobs, DigestMismatch
@@ -23,8 +22,7 @@ class StoredDataset:
 
     def engine(self) -> Engine:
         """Load the evaluation keys."""
-        files = {key.name: self._read(key) for key in self.descriptor.evaluation_keys}
-        keys = EvaluationKeys(relin=files[RELIN], tail_relin=files[RELIN_TAIL], tail_galois=files[GALOIS_TAIL])
+        keys = {key.name: self._read(key) for key in self.descriptor.evaluation_keys}
         return Engine(self.descriptor.parameters, keys)
 
     def features(self, block: int) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.weights import quantise
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.privacy.errors import PrivacyError
+from secure_ds.privacy.gdp import epsilon_of
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.planning import plan_for
 from secure_ds.services.run_job import (
@@ -91,7 +92,7 @@ def _progress(
 ) -> dict[str, Any]:
     """What a step's event says: public numbers only."""
     return {
-        "epsilon_spent": plan.epsilon_after(step + 1),
+        "epsilon_spent": epsilon_of(sum(plan.charges[: step + 1]), plan.request.delta, plan.facts.limit.distance),
         "delta": plan.request.delta,
         "seconds": round(seconds, 4),
         "homomorphic_seconds": round(sum(evaluator.timings.values()), 4),

@@ -1,0 +1,144 @@
+"""The service's processes: what each runs, and the supervisor that keeps all three up on one machine.
+
+Each process reads its own settings, and builds its parts after it has started: nothing is shared by a fork. The
+supervisor starts a process again when it dies, which is safe at any moment: whatever was in flight is resumed from what
+is durable.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import httpx
+
+from api.app import create_app
+from api.server import serve_tcp, serve_unix
+from api.settings import ApiSettings
+from secure_ds.assembly import build_service_context
+from secure_ds.core.settings import Settings
+from secure_ds.custodian.assembly import build_custodian
+from secure_ds.custodian.server import create_server
+from secure_ds.services.facade import Services
+from secure_ds.worker.loop import Worker
+
+PROCESSES = ("custodian", "api", "worker")
+CUSTODIAN_THREADS = 8
+RESTART_SECONDS = 0.5
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+log = logging.getLogger("secure_ds.up")
+
+
+def run_api(settings: Settings) -> None:
+    """Serve the REST API until SIGTERM."""
+    limits = ApiSettings(max_json_bytes=settings.max_json_bytes, max_blob_bytes=settings.max_blob_bytes)
+    serve_tcp(
+        lambda: create_app(Services(build_service_context(settings)), limits),
+        settings.api_host,
+        settings.api_port,
+        settings.api_threads,
+    )
+
+
+def run_worker(settings: Settings) -> None:
+    """Claim and carry out work until SIGTERM."""
+    worker = Worker(
+        build_service_context(settings),
+        lease_seconds=settings.lease_seconds,
+        checkpoint_seconds=settings.checkpoint_seconds,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    signal.signal(signal.SIGINT, lambda *_: worker.stop())
+    worker.run()
+
+
+def run_custodian(settings: Settings) -> None:
+    """Open the key store and answer on the socket until SIGTERM; the key store is opened after the server's fork."""
+    settings.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    serve_unix(lambda: create_server(build_custodian(settings)), settings.socket, CUSTODIAN_THREADS)
+
+
+class Supervisor:
+    """Starts all processes of an instance and starts again what dies."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the API listens."""
+        return f"http://{self._settings.api_host}:{self._settings.api_port}"
+
+    def process_id(self, name: str) -> int:
+        """The process id of a running process."""
+        return self._running[name].pid
+
+    def start(self, names: Sequence[str] = PROCESSES) -> None:
+        """Start processes in order, each with its output in `<home>/logs`."""
+        for name in names:
+            self._running[name] = self._spawn(name)
+
+    def wait_until_ready(self) -> None:
+        """Wait until the API says that every part answers.
+
+        Raises:
+            TimeoutError: it did not within a minute; the logs say why.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            self.revive()
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=2.0).status_code == httpx.codes.OK:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        raise TimeoutError(f"the service did not become ready; see {self._settings.home / 'logs'}")
+
+    def revive(self) -> list[str]:
+        """Start again whatever has died; return the names."""
+        dead = [name for name, process in self._running.items() if process.poll() is not None]
+        for name in dead:
+            log.warning("%s ended; starting it again", name)
+            self._running[name] = self._spawn(name)
+        return dead
+
+    def watch(self) -> None:
+        """Keep all processes up until interrupted."""
+        while True:
+            time.sleep(RESTART_SECONDS)
+            self.revive()
+
+    def stop(self) -> None:
+        """End all processes: politely, then surely."""
+        for process in self._running.values():
+            process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self._running.values():
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._running.clear()
+
+    def _spawn(self, name: str) -> subprocess.Popen[bytes]:
+        logs = self._settings.home / "logs"
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (logs / f"{name}.log").open("ab") as output:
+            return subprocess.Popen(  # noqa: S603  our own interpreter and module
+                [sys.executable, "-m", "secure_ds.cli.main", name],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "SECURE_DS_HOME": str(self._settings.home)}

@@ -1,0 +1,31 @@
+"""The main job, end to end inside one process, on both databases: the smallest test that everything fits together."""
+
+from pathlib import Path
+
+import numpy as np
+
+from secure_ds.ckks.profiles import STRONG
+from secure_ds.core.principal import Role
+from secure_ds.training.encrypted.logistic import predict
+from secure_ds.training.encrypted.model_file import read_model
+from tests.installation import Installation, random_records
+
+
+def test_a_job_from_records_to_certified_model(tmp_path: Path, database_url: str) -> None:
+    installation = Installation(tmp_path, database_url)
+    owner = installation.caller("alice", Role.DATA_OWNER)
+    records = random_records(n=2000)
+    descriptor = installation.ready_dataset(owner, records, profile=STRONG)
+    job = installation.submit(owner, descriptor.dataset_id, epsilon=2.0, radius=4.0, steps=4, learning_rate=4.5)
+    installation.run()
+    done = installation.services.show_job(owner, job.id)
+    assert (done.state, done.failure, done.steps_done) == ("succeeded", None, done.steps_total)
+    assert done.model_id is not None
+    model = read_model(installation.services.download_weights(owner, done.model_id))
+    right = predict(model.weights, descriptor.feature_map.apply(records)) == records.columns["label"]
+    assert np.mean(right) > 0.8
+    assert b"payload" in installation.services.download_certificate(owner, done.model_id)
+    budget = installation.services.show_budget(owner, descriptor.dataset_id)
+    assert budget.epsilon_reserved == 0
+    assert 0 < budget.epsilon_spent <= 2.0
+    assert budget.decryptions_used == done.steps_total
