@@ -7,8 +7,8 @@ Rules kept here:
      and |v|^2 of its label. A real record must give 1, 1 and 1/4; an empty slot 0, 0 and 0.
   2. Both sums are needed. The first bounds the norm even of a hostile upload with complex slots; their difference is
      twice the squared norm of the imaginary parts, which the circuit's guarantee needs to be small.
-  3. What is read may differ by eta/2 from what is right. The check's own error and that of a row of honest columns stay
-     below eta/4 each (else there is no plan), so honest records pass and whatever passes is within 3 eta/4.
+  3. What is read may differ by eta/4 from what is right. The check's own error, and what the errors of honest columns
+     change, stay below eta/16 each (else there is no plan): honest records pass, and what passes is within 5 eta/16.
   4. Nothing leaves but pass or fail, and the caller counts failures.
 """
 
@@ -88,7 +88,7 @@ class NormCheckPlan:
 
     def _close(self, values: npt.ArrayLike, expected: npt.NDArray[np.float64]) -> bool:
         found = np.asarray(values)
-        return found.shape == expected.shape and bool((np.abs(found - expected) <= self.eta / 2).all())
+        return found.shape == expected.shape and bool((np.abs(found - expected) <= self.eta / 4).all())
 
 
 def plan_norm_check(
@@ -121,7 +121,7 @@ def plan_norm_check(
 
 
 def _check_resolution(plan: NormCheckPlan) -> None:
-    """Keep the check's own error, and that of a row of honest columns, below eta/4 each.
+    """Keep the check's own error, and what the errors of a row of honest columns change, below eta/16 each.
 
     Conjugation adds one key switching per column, scaled down by the lift, and meets a row of norm at most 1; the last
     relinearisation adds one more at the product's scale. A row's error d changes a sum of squares by 2|d| + |d|^2.
@@ -130,7 +130,7 @@ def _check_resolution(plan: NormCheckPlan) -> None:
     switching = noise.slot_factor * noise.key_switching(LEVEL)
     own = 1.1 * switching * math.sqrt(noise.n_columns) / plan.lifted_scale + switching / plan.scale
     row = (noise.encryption_operator + noise.encoding_operator(plan.n_records, plan.input_scale)) / plan.input_scale
-    needed = 4 * max(own, 2.1 * row)
+    needed = 16 * max(own, 2.1 * row)
     if plan.eta < needed:
         raise PlanRefused("eta_too_small", f"the norm check cannot resolve eta = {plan.eta:.3g}, it needs {needed:.3g}")
 

@@ -9,12 +9,13 @@ Rules kept here:
      most `radius`, except with probability 2**-40 over keys and encryption.
 
 Formal guarantee (sensitivity). Write x_i for the columns of record i (features with the bias, then slack) and v_i for
-its label. The norm check admits only ||x_i||^2 = 1 +- 3 eta/4 with imaginary parts of norm at most sqrt(eta), and
-|v_i|^2 = 1/4 +- 3 eta/4. The circuit computes sum_i Re(r_i x_i) with r_i = p(w . x_i) - 1/2 - v_i for a real w with
-||w|| <= radius, p the cubic. Then |w . x_i| <= radius (1 + eta), ||Re(r_i x_i)|| <= |r_i| ||x_i||, and
-|r_i| <= rho = max |p - 1/2| + 1/2 over that disc's thin neighbourhood of the real line (the slack of eta absorbs both
-the label's tolerance and the noise on a row). A record set to zero contributes nothing. Two neighbouring answers
-therefore differ by at most S = (1 + eta) rho + 2 beta in l2 norm, before noise.
+its label, complex numbers, for a hostile upload may hold any. The norm check admits only ||x_i||^2 = 1 +- 5 eta/16 with
+imaginary parts of squared norm at most 5 eta/16, and |v_i|^2 = 1/4 +- 5 eta/16. The circuit computes
+sum_i Re(r_i x_i) with r_i = p(w . x_i) - 1/2 - v_i for a real w, ||w|| <= radius, p the cubic. A record set to zero
+contributes nothing. Now |Re w . x_i| <= radius (1 + eta) and |Im w . x_i| <= radius sqrt(eta), so
+|p(w . x_i) - 1/2| <= rho - 1/2 by the definition of rho, |r_i| <= rho + 5 eta/16, and
+||Re(r_i x_i)|| <= |r_i| ||x_i|| <= (rho + 5 eta/16)(1 + 5 eta/32) <= (1 + eta) rho, for rho >= 1/2.
+Two neighbouring answers therefore differ by at most S = (1 + eta) rho + 2 beta in l2 norm, before noise.
 
 The proof of `beta` is in `circuit_error`.
 """

@@ -34,7 +34,7 @@ class Profile:
 
 
 STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 40, 40, 60, 60)), 2.0**50, 2.0**-20)
-FAST = Profile("fast-8192", Parameters.from_bits(8192, (46, 46, 44, 43, 34)), 2.0**32, 2.0**-10)
+FAST = Profile("fast-8192", Parameters.from_bits(8192, (46, 46, 44, 43, 34)), 2.0**32, 2.0**-8)
 
 PROFILES = {profile.name: profile for profile in (STRONG, FAST)}
 DEFAULT = STRONG

@@ -1,0 +1,38 @@
+"""Scales agree exactly along the circuit, and the largest weight scale is the largest."""
+
+import math
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secure_ds.ckks.layers.activation import fit_sigmoid
+from secure_ds.ckks.profiles import FAST, STRONG, Profile
+from secure_ds.ckks.scales import compute_scales, largest_weight_scale
+
+SIGMOID = fit_sigmoid(8)
+
+
+def test_scales_follow_the_primes() -> None:
+    parameters = STRONG.parameters
+    primes = parameters.data_primes
+    scales = compute_scales(parameters, STRONG.input_scale, 3000, SIGMOID)
+    assert scales.forward == STRONG.input_scale * 3000
+    assert math.isclose(scales.square * primes[4], scales.forward**2, rel_tol=1e-15)
+    assert math.isclose(scales.cubic * -SIGMOID.cubic, scales.forward * scales.square, rel_tol=1e-15)
+    assert math.isclose(scales.residual * primes[3] * primes[2], scales.cubic, rel_tol=1e-15)
+    assert math.isclose(scales.answer * primes[1], 2 * scales.residual * STRONG.input_scale, rel_tol=1e-15)
+
+
+@given(st.floats(1, 1e6), st.sampled_from([FAST, STRONG]), st.floats(1, 16))
+def test_the_largest_weight_scale_fits_and_the_next_does_not(largest: float, profile: Profile, radius: float) -> None:
+    parameters, input_scale = profile.parameters, profile.input_scale
+    sigmoid = fit_sigmoid(radius)
+    weight_scale = largest_weight_scale(parameters, input_scale, sigmoid, largest)
+
+    def coefficient(scale: int) -> Fraction:
+        return 2 * Fraction(compute_scales(parameters, input_scale, scale, sigmoid).product) * Fraction(largest)
+
+    half = Fraction(parameters.modulus(1), 2)
+    assert weight_scale == 0 or coefficient(weight_scale) <= half * (1 + Fraction(1, 2**50))
+    assert coefficient(weight_scale + 1) > half * (1 - Fraction(1, 2**50))
