@@ -20,6 +20,7 @@ from sqlalchemy import CheckConstraint, Connection, Engine, MetaData, inspect, t
 import migrations
 from audit.stores import tables as audit_tables
 from secure_ds.store import immutability, tables
+from secure_ds.store.engine import READ_ONLY
 from secure_ds.store.errors import SchemaDrift
 from secure_ds.store.unit_of_work import available
 
@@ -50,7 +51,8 @@ def check(engine: Engine) -> None:
         SchemaDrift: it has not; lists the differences.
         StoreUnavailable: the database does not answer.
     """
-    with available(), engine.begin() as connection:
+    reading = engine.execution_options(**{READ_ONLY: True})
+    with available(), reading.begin() as connection:
         differences = _revision_difference(connection)
         if not differences:
             differences = [

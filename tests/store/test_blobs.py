@@ -1,6 +1,5 @@
 """One suite over every place for blobs, and what only a folder can get wrong."""
 
-import hashlib
 import io
 import itertools
 import stat
@@ -81,7 +80,7 @@ def test_a_stream_longer_than_one_piece(blobs: Blobs, monkeypatch: pytest.Monkey
     blobs.append(DATASET, digest, 0, io.BytesIO(data), len(data))
     blobs.finish(DATASET, digest)
     with blobs.open(DATASET, digest) as stored:
-        assert hashlib.file_digest(stored, "sha256").hexdigest() == digest.removeprefix("sha256:")
+        assert stored.read() == data
 
 
 def test_an_upload_goes_on_where_the_connection_broke(blobs: Blobs) -> None:

@@ -22,6 +22,13 @@ class Jobs(Repository):
         """Return a job, or None."""
         return find(self._connection, jobs, JobRow, jobs.c.id == job_id)
 
+    def lock(self, job_id: str) -> JobRow:
+        """Return a job as it is and stays until this transaction ends. Raises `NotFound`.
+
+        On PostgreSQL what `get` returned may be old by the time it is acted upon; what this returned is not.
+        """
+        return require(self._connection, jobs, JobRow, job_id)
+
     def list(
         self, tenant: str | None, submitter: str | None, dataset_id: str | None, after: str | None, limit: int
     ) -> Sequence[JobRow]:
@@ -45,7 +52,7 @@ class Jobs(Repository):
             NotFound: there is no such job.
             IllegalTransition: it may not go there.
         """
-        row = require(self._connection, jobs, JobRow, job_id)
+        row = self.lock(job_id)
         state = move(row.state, to_state)
         finished_at = self._now if is_final(state) else None
         return change(
@@ -59,7 +66,7 @@ class Jobs(Repository):
             NotFound: there is no such job.
             IllegalTransition: it is over.
         """
-        row = require(self._connection, jobs, JobRow, job_id)
+        row = self.lock(job_id)
         if is_final(row.state):
             raise IllegalTransition("job", row.state, JobState.CANCELLED, [])
         return change(self._connection, jobs, row, cancel_requested=True)

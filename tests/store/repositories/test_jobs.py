@@ -45,6 +45,28 @@ def test_an_illegal_move_changes_nothing(store: Store) -> None:
         assert unit.jobs.get(row.id) == row
 
 
+def test_a_locked_job_stays_as_it_is(store: Store) -> None:
+    row = add_job(store, state=JobState.QUEUED)
+    done: list[str] = []
+
+    def cancel() -> None:
+        with store.write() as unit:
+            unit.jobs.move(row.id, JobState.CANCELLED)
+        done.append("cancelled")
+
+    with store.write() as unit:
+        assert unit.jobs.lock(row.id) == row
+        other = threading.Thread(target=cancel)
+        other.start()
+        other.join(timeout=0.2)
+        unit.jobs.move(row.id, JobState.RUNNING)
+        done.append("running")
+    other.join()
+    assert done == ["running", "cancelled"]
+    with pytest.raises(NotFound), store.write() as unit:
+        unit.jobs.lock(new_id("job"))
+
+
 def test_a_job_can_be_asked_to_stop_until_it_is_over(store: Store) -> None:
     row = add_job(store, state=JobState.RUNNING)
     with store.write() as unit:
@@ -108,7 +130,7 @@ def test_events_are_numbered_without_gaps_whoever_writes(store: Store) -> None:
     def write(author: int) -> None:
         for number in range(5):
             with store.write() as unit:
-                unit.events.append(row.id, "progress", {"author": author, "number": number})
+                unit.events.append(row.id, ("late", "early")[number % 2], {"author": author, "number": number})
 
     threads = [threading.Thread(target=write, args=(author,)) for author in range(6)]
     for thread in threads:
