@@ -132,7 +132,8 @@ def test_a_tampered_inclusion_proof_is_refused(tree: Nodes, roots: list[bytes], 
     for bad in tampered(proof, roots[size]):
         with pytest.raises(InvalidProof):
             verify_inclusion(index, size, leaf, bad, roots[size])
-    for wrong in ((index + 1, size, leaf), (index - 1, size, leaf), (index, size, EMPTY_ROOT), (index, size, b"short")):
+    lies = [(index, 2 * size, leaf), (index, size // 2, leaf), (index + 1, size, leaf), (index - 1, size, leaf)]
+    for wrong in [*lies, (index, size, EMPTY_ROOT), (index, size, b"short")]:
         with pytest.raises(InvalidProof):
             verify_inclusion(*wrong, proof, roots[size])
 
@@ -149,6 +150,9 @@ def test_a_tampered_consistency_proof_is_refused(tree: Nodes, roots: list[bytes]
     for before, after in ((roots[new], roots[old]), (EMPTY_ROOT, roots[new]), (roots[old], EMPTY_ROOT)):
         with pytest.raises(InvalidProof):
             verify_consistency(old, new, before, after, proof)
+    for lie in ((old, 2 * new), (old, new // 2), (old - 1, new), (old + 1, new), (old ^ 2, new)):
+        with pytest.raises(InvalidProof):
+            verify_consistency(*lie, roots[old], roots[new], proof)
 
 
 @pytest.mark.parametrize(

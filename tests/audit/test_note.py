@@ -48,6 +48,12 @@ def test_every_changed_character_is_refused() -> None:
             open_note(changed, [key])
 
 
+def test_spare_bits_of_base64_are_refused() -> None:
+    assert GO_NOTE.endswith("JnAM=\n")
+    with pytest.raises(InvalidCheckpoint, match="canonical"):
+        open_note(GO_NOTE.replace("JnAM=", "JnAN="), [VerifierKey.parse(vectors.GO_KEY)])
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.text(max_size=200))
 def test_arbitrary_text_is_refused_with_the_one_error(text: str) -> None:
