@@ -2,7 +2,7 @@
 
 Rules:
 - The URI alone decides the backend; nothing falls back to another.
-- Backends are imported when used: a client that only seals and verifies never loads PKCS#11.
+- Backends are imported when used: a client that only seals and verifies loads none.
 """
 
 from __future__ import annotations

@@ -59,6 +59,8 @@ class TestThreads:
 
         5 s here; SECURE_DS_SOAK_SECONDS=60 for the evidence. Every answer is checked against software.
         """
+        for algorithm in Algorithm:
+            _key(softhsm, algorithm)
         soak = _Soak(softhsm, until=time.monotonic() + SOAK_SECONDS)
         threads = [threading.Thread(target=soak.run, args=(work,)) for work in soak.works()]
         for thread in threads:
