@@ -4,8 +4,8 @@ Rules kept here:
 1. Weights are a pure function of the plan and the stored answers: a crash, another worker or the custodian's own check
    gets the same bits. Only IEEE operations that are exact or correctly rounded are used (elementwise, `fsum`, `sqrt`);
    no BLAS reduction, whose order differs between machines.
-2. Every weight vector has |w|_2 <= R and lies on the grid of the circuit's integer weights, so that the circuit uses
-   exactly the weights that the sensitivity proof is about.
+2. Every weight vector has |w|_2 <= R, with room for the last rounding, as the sensitivity proof asks. The circuit cuts
+   it towards zero to integers (`secure_ds.ckks.weights.quantise`), which never lengthens it; so does the twin.
 3. Nothing here sees a record, except the twin, which is for tests, benchmarks and owners with their own records.
 """
 
@@ -18,6 +18,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from secure_ds.ckks import clear_twin
+from secure_ds.ckks.weights import quantise
 from secure_ds.privacy.discrete_gaussian import RandomBits, sample_discrete_gaussian
 from secure_ds.training.encrypted.plan import EncryptedPlan
 
@@ -37,7 +39,7 @@ def weights_after(plan: EncryptedPlan, answers: Iterable[Sequence[int]]) -> Floa
         answers: one sequence of `n_features` integers per step, on the public grid; any number of steps.
 
     Returns:
-        (n_features,) float64 with |w|_2 <= radius, multiples of 1 / plan.weight_scale. The same bits on every machine.
+        (n_features,) float64 with |w|_2 <= radius. The same bits on every machine.
 
     Raises:
         ValueError: an answer does not have one integer per feature.
@@ -47,18 +49,14 @@ def weights_after(plan: EncryptedPlan, answers: Iterable[Sequence[int]]) -> Floa
     velocity = np.zeros(plan.facts.n_features)
     for answer in answers:
         velocity = settings.momentum * velocity + _mean_gradient(plan, answer)
-        weights = project(plan, weights - settings.learning_rate * velocity)
+        weights = project(weights - settings.learning_rate * velocity, settings.radius)
     return weights
 
 
-def project(plan: EncryptedPlan, weights: FloatArray) -> FloatArray:
-    """Return the weights shrunk into the ball of the plan's radius, then cut towards zero to the circuit's grid.
-
-    Cutting towards zero never lengthens, so the norm is at most the radius exactly.
-    """
-    length, radius = sqrt(fsum((weights * weights).tolist())), plan.settings.radius * _INSIDE
-    shrunk = weights * (radius / length) if length > radius else weights
-    return np.trunc(shrunk * plan.weight_scale) / plan.weight_scale + 0.0
+def project(weights: FloatArray, radius: float) -> FloatArray:
+    """Return the nearest weights in a ball just inside that radius, so that the exact norm is at most the radius."""
+    length, inside = sqrt(fsum((weights * weights).tolist())), radius * _INSIDE
+    return weights * (inside / length) if length > inside else weights
 
 
 def weights_digest(weights: FloatArray) -> str:
@@ -80,7 +78,7 @@ def predict(weights: FloatArray, X: FloatArray) -> npt.NDArray[np.int64]:
 def clear_gradient(
     plan: EncryptedPlan, weights: FloatArray, X: FloatArray, labels: npt.NDArray[np.int64]
 ) -> FloatArray:
-    """Return sum_i (p(w . x_i) - y_i) x_i, the sum that the circuit computes, in float64.
+    """Return sum_i (p(w . x_i) - y_i) x_i, the sum that the circuit computes, in float64; w as the circuit cuts it.
 
     Args:
         plan: the plan, whose cubic p is used.
@@ -88,13 +86,13 @@ def clear_gradient(
         X: (n, n_features) records in the unit ball.
         labels: (n,) of 0 and 1.
     """
-    return (plan.circuit.sigmoid(X @ weights) - labels) @ X
+    return clear_twin.step(X, labels.astype(np.float64) - 0.5, quantise(weights, plan.circuit), plan.circuit)
 
 
 def train_clear_twin(
     plan: EncryptedPlan, X: FloatArray, labels: npt.NDArray[np.int64], noise: RandomBits | None
 ) -> FloatArray:
-    """Run the job in the clear: the same answers grid, noise and update, without encryption or its error.
+    """Run the job in the clear: the same grid of answers, noise and update, without encryption or its error.
 
     Args:
         plan: the job's plan.

@@ -169,11 +169,6 @@ class EncryptedPlan:
         """Cost of each step in units of 1e-12 mu^2."""
         return self.mechanism.charges
 
-    @property
-    def weight_scale(self) -> int:
-        """Weights are multiples of 1 / weight_scale, so that the circuit uses exactly them."""
-        return self.circuit.scales.weights
-
     @cached_property
     def noise_variance(self) -> int:
         """Parameter of the discrete Gaussian that is added modulo q to the answer's integers."""
@@ -189,10 +184,10 @@ class EncryptedPlan:
         """s: statistical security of all tau answers that the key may ever give, if all carry this job's noise."""
         return statistical_bits(self.circuit, self.sigma, self.facts.max_decryptions)
 
-    @cached_property
-    def epsilon_spent(self) -> float:
-        """Epsilon of the job's charges at the requested delta: what was asked, or less where flooding adds noise."""
-        return epsilon_of(sum(self.charges), self.request.delta, self.facts.limit.distance)
+    def epsilon_after(self, steps: int) -> float:
+        """Return the epsilon, at the requested delta, of the first `steps` releases; after all of them at most what was
+        asked, and less where flooding adds noise."""
+        return epsilon_of(sum(self.charges[:steps]), self.request.delta, self.facts.limit.distance)
 
     def to_release_grid(self, value: int) -> int:
         """Round an integer of the answer to the public grid; halves go up."""
@@ -227,10 +222,9 @@ class EncryptedPlan:
         try:
             if not isinstance(value, dict):
                 raise TypeError("not an object")
-            facts, request = DescriptorFacts.from_json(value["facts"]), PlanRequest(**value["request"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            plan = make_plan(DescriptorFacts.from_json(value["facts"]), PlanRequest(**value["request"]))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise PlanRefused("not_a_plan", f"not a plan in the form {FORMAT}: {error}") from error
-        plan = make_plan(facts, request)
         if plan.to_json() != value:
             raise PlanRefused("not_reproducible", "the plan is not what its inputs give; make it with make_plan")
         return plan
