@@ -21,7 +21,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import ClassVar, Self
@@ -313,22 +313,26 @@ class KeyStore(ABC):
 
     def _make(self, label: str, version: int, algorithm: Algorithm) -> KeyRef:
         self._capabilities().require([algorithm])
-        before = {record.key_id for record in self._records.values() if record.alive}
         # Random, never derived from the label: one token overwrites a key when a second one has the same id.
         wanted = KeyRecord(label, version, algorithm, os.urandom(KEY_ID_BYTES))
-        try:
-            made = self._create(wanted)
-            self._probe(made)
-            self._activate(made)
-            self._settle()
-            self._refresh()
-            self._check_made(made, before)
-        except BaseException:
-            with suppress(HsmError):
-                self._discard(wanted)
-                self._refresh()
-            raise
-        return self._refs[made.key_id.hex()]
+        with self._making():
+            try:
+                self._make_and_check(wanted)
+            except BaseException:
+                with suppress(HsmError):
+                    self._discard(wanted)
+                    self._refresh()
+                raise
+        return self._refs[wanted.key_id.hex()]
+
+    def _make_and_check(self, wanted: KeyRecord) -> None:
+        before = {record.key_id for record in self._records.values() if record.alive}
+        made = self._create(wanted)
+        self._probe(made)
+        self._activate(made)
+        self._settle()
+        self._refresh()
+        self._check_made(made, before)
 
     def _check_made(self, made: KeyRecord, before: set[bytes]) -> None:
         if self._records.get(made.key_id) != made:
@@ -371,6 +375,10 @@ class KeyStore(ABC):
     @abstractmethod
     def _load(self) -> tuple[KeyRecord, ...]:
         """All activated versions and the records of destroyed ones; never one that is half made."""
+
+    @abstractmethod
+    def _making(self) -> AbstractContextManager[None]:
+        """Held from `_create` to `_settle`: keeps other processes from meeting a half-made key."""
 
     @abstractmethod
     def _create(self, record: KeyRecord) -> KeyRecord:

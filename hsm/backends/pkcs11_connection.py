@@ -40,7 +40,7 @@ class Connection:
     """
 
     def __init__(self, library: Library, uri: TokenUri, pin: PinSource) -> None:
-        self._library, self._uri, self._pin = library, uri, pin
+        self.library, self._uri, self._pin = library, uri, pin
         self._pin_rejected = False
         self._handles: dict[bytes, Any] = {}
         with library.alone():
@@ -64,8 +64,8 @@ class Connection:
         Other tokens of this library lose their sessions too; their next operation reopens them.
         """
         self._handles.clear()
-        with self._library.alone():
-            self._library.restart()
+        with self.library.alone():
+            self.library.restart()
             self._open()
 
     def run(self, operation: Callable[[], T], *, repeatable: bool) -> T:
@@ -108,11 +108,11 @@ class Connection:
         self._handles.clear()
         with suppress(p11.PKCS11Error):
             self.session.close()
-        with self._library.alone():
+        with self.library.alone():
             self._open()
 
     def _open(self) -> None:
-        self.token = self._library.find(self._uri)
+        self.token = self.library.find(self._uri)
         self.session = self._login()
 
     def _login(self) -> Any:

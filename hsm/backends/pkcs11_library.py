@@ -13,7 +13,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Library:
 
     def __init__(self, module: Any, path: str | None = None) -> None:
         self._module, self._path = module, path
+        self._depth = 0
 
     @property
     def name(self) -> str:
@@ -48,16 +49,18 @@ class Library:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other processes that use this class from opening the library meanwhile. Not reentrant.
+        """Keep other processes that use this class from opening the library meanwhile. Reentrant.
 
         Raises:
             TokenBusy: another process has held it for 30 seconds.
         """
-        if self._path is None:
-            yield
-            return
-        with _locked(self._path):
-            yield
+        outermost = self._depth == 0 and self._path is not None
+        self._depth += 1
+        try:
+            with _locked(str(self._path)) if outermost else nullcontext():
+                yield
+        finally:
+            self._depth -= 1
 
     def find(self, uri: TokenUri) -> Any:
         """The one token that `uri` names.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -93,13 +94,16 @@ class Pkcs11KeyStore(KeyStore):
         super().__init__(observer=observer)
         self._uri = uri
         with self._operation("open"):
-            self._connection = Connection(library or load_library(uri.module_path), uri, pin)
-            try:
-                self._run(self._sweep, repeatable=True)
-                self._refresh()
-            except BaseException:
-                self._connection.close()
-                raise
+            library = library or load_library(uri.module_path)
+            # One at a time: the sweep must not meet a key that another process is just making.
+            with library.alone():
+                self._connection = Connection(library, uri, pin)
+                try:
+                    self._run(self._sweep, repeatable=True)
+                    self._refresh()
+                except BaseException:
+                    self._connection.close()
+                    raise
 
     def __repr__(self) -> str:
         return f"<Pkcs11KeyStore {self._uri}>"
@@ -136,6 +140,9 @@ class Pkcs11KeyStore(KeyStore):
                 self._remove_objects(key_id)
 
     # --- life -----------------------------------------------------------------------------------------------------
+
+    def _making(self) -> AbstractContextManager[None]:
+        return self._connection.library.alone()
 
     def _create(self, record: KeyRecord) -> KeyRecord:
         create = self._create_secret if record.algorithm is Algorithm.AES256_KW else self._create_pair

@@ -14,6 +14,7 @@ import fcntl
 import json
 import logging
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,9 @@ class SoftwareKeyStore(KeyStore):
 
     def _load(self) -> tuple[KeyRecord, ...]:
         return tuple(record for record, _ in self._entries.values())
+
+    def _making(self) -> AbstractContextManager[None]:
+        return nullcontext()  # the file is locked for as long as the store is open
 
     def _create(self, record: KeyRecord) -> KeyRecord:
         self._half_made[record.key_id] = _new_secret(record)

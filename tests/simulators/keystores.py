@@ -45,7 +45,7 @@ class FixedKeyStore(KeyStore):
     def _sign(self, record: KeyRecord, to_sign: bytes) -> bytes:
         raise NotImplementedError
 
-    _create = _activate = _settle = _discard = _destroy = _sign  # type: ignore[assignment]
+    _making = _create = _activate = _settle = _discard = _destroy = _sign  # type: ignore[assignment]
 
     def _close(self) -> None:
         pass

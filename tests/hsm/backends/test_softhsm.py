@@ -37,7 +37,7 @@ def free_token(embedded: EmbeddedToken, softhsm: Pkcs11KeyStore) -> Iterator[Emb
     """The token, with no store of this process on it."""
     softhsm._connection.close()
     yield embedded
-    softhsm._connection.__init__(softhsm._connection._library, embedded.uri, softhsm._connection._pin)  # type: ignore[misc]
+    softhsm._connection.__init__(softhsm._connection.library, embedded.uri, softhsm._connection._pin)  # type: ignore[misc]
 
 
 def _key(store: Pkcs11KeyStore, algorithm: Algorithm) -> KeyRef:
@@ -265,6 +265,23 @@ class TestOpening:
         wrapped = softhsm.wrap(ref, DATA_KEY)
         softhsm._connection.session.close()
         assert softhsm.unwrap(ref, wrapped) == DATA_KEY
+
+    def test_other_processes_may_come_and_go(self, softhsm: Pkcs11KeyStore, pin_file: Path) -> None:
+        """Each opening rewrites SoftHSM's token file and sweeps half-made keys; neither may disturb a store in use."""
+        script = (
+            "import sys, time; from pathlib import Path\n"
+            "from hsm.connect import open_keystore; from hsm.pin import PinFile\n"
+            "until = time.monotonic() + 2\n"
+            "while time.monotonic() < until:\n"
+            "    open_keystore(sys.argv[1], pin=PinFile(Path(sys.argv[2]))).close()\n"
+        )
+        ref = _key(softhsm, Algorithm.AES256_KW)
+        wrapped = softhsm.wrap(ref, DATA_KEY)
+        with subprocess.Popen([sys.executable, "-c", script, str(softhsm._uri), str(pin_file)]) as other:
+            while other.poll() is None:
+                assert softhsm.unwrap(ref, wrapped) == DATA_KEY
+                softhsm.rotate(_key(softhsm, Algorithm.ECDSA_P256).label)
+        assert other.returncode == 0
 
     def test_keys_survive_the_process(self, softhsm: Pkcs11KeyStore, pin_file: Path) -> None:
         """Another process sees exactly the keys that this one was given, and opens what it closed."""
