@@ -1,7 +1,8 @@
 """The composition root of the custodian's process, and the making of an embedded key store.
 
 The PIN of an embedded key store is 24 random bytes in a file that only this user can read; it is never in an argument,
-a log or the configuration. Where SoftHSM is missing, the software key store takes its place and says that it is insecure.
+a log or the configuration. Where SoftHSM is missing, the software key store takes its place and says that it is
+insecure.
 """
 
 import secrets

@@ -4,11 +4,12 @@ What the certificate says about privacy comes from the custodian's journal and t
 whoever asks. A job has one certificate; asking again returns the same bytes.
 """
 
-import base64
+from typing import Any
 
 import rfc8785
 
-from audit.errors import OutOfRange
+from audit.errors import NotCheckpointed, OutOfRange
+from audit.export import entry_proof
 from policies.actions import Action
 from policies.entities import Job
 from secure_ds import __version__
@@ -32,7 +33,6 @@ from secure_ds.wire.certificate import (
     PAYLOAD_TYPE,
     PREDICATE_TYPE,
     STATEMENT_TYPE,
-    AuditEvidence,
     CustodyClaim,
     DataSetClaim,
     LedgerEntry,
@@ -183,21 +183,14 @@ def _custody_claim(
     )
 
 
-def _audit_evidence(context: CustodianContext, message: CertificateRequest) -> AuditEvidence:
-    size = checkpoint(context)
+def _audit_evidence(context: CustodianContext, message: CertificateRequest) -> dict[str, Any]:
+    checkpoint(context)
     try:
         with context.store.read() as work:
-            stored = work.audit.entry(message.entry_index)
-            path = work.audit.inclusion_proof(message.entry_index, size)
-            note = next(iter(work.audit.checkpoints(size, size + 1)))
-    except (OutOfRange, StopIteration):
+            recorded = work.audit.entry(message.entry_index).read().draft
+            proof = entry_proof(work.audit, message.entry_index)
+    except (OutOfRange, NotCheckpointed):
         raise CertificateRefused("the model's audit entry is not in the log") from None
-    recorded = stored.read().draft
     if recorded.job_id != message.job_id or recorded.model_id != message.model_id:
         raise CertificateRefused("the audit entry named is about something else")
-    return AuditEvidence(
-        entry=base64.b64encode(stored.data).decode(),
-        index=message.entry_index,
-        path=[node.hex() for node in path],
-        checkpoint=note,
-    )
+    return proof

@@ -2,7 +2,8 @@
 
 from policies.actions import Action
 from secure_ds.core.principal import Caller
-from secure_ds.jobs.lifecycle import JobState, is_final
+from secure_ds.jobs.errors import IllegalTransition
+from secure_ds.jobs.lifecycle import JobState
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.errors import StateConflict
 from secure_ds.services.facts import job_facts
@@ -22,9 +23,10 @@ def cancel_job(context: ServiceContext, caller: Caller, job_id: str) -> JobView:
     with context.store.write() as work:
         job, dataset = find_job(work, job_id)
         decision = decide(context, caller, Action.JOB_CANCEL, job_facts(job, dataset))
-        if is_final(job.state):
-            raise StateConflict(f"the job has ended already: {job.state}")
-        work.jobs.request_cancel(job.id)
+        try:
+            job = work.jobs.request_cancel(job.id)
+        except IllegalTransition as error:
+            raise StateConflict(f"the job has ended already: {job.state}") from error
         if job.state == JobState.QUEUED:
             work.jobs.move(job.id, JobState.CANCELLED)
             work.ledger.settle(job.id)

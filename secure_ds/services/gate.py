@@ -8,7 +8,8 @@ Rules:
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -21,10 +22,19 @@ from policies.request import Context, Request
 from policies.verdict import Decision
 from policies.vocabulary import Door
 from secure_ds.core.principal import Caller
+from secure_ds.jobs.errors import IllegalTransition
 from secure_ds.services.context import CustodyUnavailable, ServiceContext
-from secure_ds.services.errors import AccessDenied, NotFound, ServiceError, ServiceUnavailable
+from secure_ds.services.errors import (
+    AccessDenied,
+    InvalidQuery,
+    NotFound,
+    ServiceError,
+    ServiceUnavailable,
+    StateConflict,
+)
 from secure_ds.services.facts import user_facts
-from secure_ds.store.errors import StoreUnavailable
+from secure_ds.store.blobs import BlobBusy, BlobMissing
+from secure_ds.store.errors import AlreadyExists, StoreUnavailable, UnknownCursor
 from secure_ds.store.unit_of_work import UnitOfWork
 
 Parameters = ParamSpec("Parameters")
@@ -120,7 +130,8 @@ def verb(action: Action) -> Callable[[Verb[Parameters, Result]], Verb[Parameters
         ) -> Result:
             with unavailable_parts():
                 try:
-                    return function(context, caller, *args, **kwargs)
+                    with store_conflicts():
+                        return function(context, caller, *args, **kwargs)
                 except Denied as denied:
                     _record_refusal(context, caller, denied)
                     raise _answer(denied) from None
@@ -133,24 +144,32 @@ def verb(action: Action) -> Callable[[Verb[Parameters, Result]], Verb[Parameters
     return decorate
 
 
-class unavailable_parts:  # noqa: N801  a context manager that reads as a sentence
+@contextmanager
+def store_conflicts() -> Iterator[None]:
+    """Turn what the store says about a race or a wrong reference into what callers see."""
+    try:
+        yield
+    except IllegalTransition as error:
+        raise StateConflict(str(error), remedy="look at its state again") from error
+    except (AlreadyExists, BlobBusy) as error:
+        raise StateConflict(str(error), remedy="the same was asked for at this moment; try again") from error
+    except UnknownCursor as error:
+        raise InvalidQuery(str(error), remedy="start again without a cursor") from error
+    except BlobMissing as error:
+        raise NotFound(str(error)) from error
+
+
+@contextmanager
+def unavailable_parts() -> Iterator[None]:
     """Turn "the database, the log or the custodian does not answer" into the one error callers see."""
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Translate."""
-        if isinstance(error, StoreUnavailable):
-            raise ServiceUnavailable("the database does not answer; nothing was done", remedy="try again") from error
-        if isinstance(error, AuditUnavailable):
-            raise ServiceUnavailable(
-                "the audit log cannot be written, so nothing was done", remedy="try again"
-            ) from error
-        if isinstance(error, CustodyUnavailable):
-            raise ServiceUnavailable(
-                "the key custodian does not answer; nothing was done", remedy="try again"
-            ) from error
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise ServiceUnavailable("the database does not answer; nothing was done", remedy="try again") from error
+    except AuditUnavailable as error:
+        raise ServiceUnavailable("the audit log cannot be written, so nothing was done", remedy="try again") from error
+    except CustodyUnavailable as error:
+        raise ServiceUnavailable("the key custodian does not answer; nothing was done", remedy="try again") from error
 
 
 def _record_refusal(context: ServiceContext, caller: Caller, denied: Denied) -> None:

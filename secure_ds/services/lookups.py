@@ -52,7 +52,7 @@ def page(
 ) -> Page[Any]:
     """Fill a page with rows the caller may see; what they may not see neither shows nor counts.
 
-    `fetch(after)` returns the rows that follow the row with that id, oldest first.
+    `fetch(after)` returns the rows that follow the row with that id, newest first.
     """
     visible: list[Row] = []
     after = cursor

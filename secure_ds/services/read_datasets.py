@@ -24,7 +24,7 @@ from secure_ds.wire.datasets import BudgetView, DatasetView
 def list_datasets(
     context: ServiceContext, caller: Caller, cursor: str | None = None, limit: int = 50
 ) -> Page[DatasetView]:
-    """Return the data sets that the caller may read, oldest first."""
+    """Return the data sets that the caller may read, newest first."""
     tenant = caller.principal.tenant
     user = user_facts(caller.principal)
     with context.store.write() as work:

@@ -31,7 +31,7 @@ def list_jobs(
     limit: int = 50,
     dataset_id: str | None = None,
 ) -> Page[JobView]:
-    """Return the jobs that the caller may read, oldest first."""
+    """Return the jobs that the caller may read, newest first."""
     tenant = caller.principal.tenant
     user = user_facts(caller.principal)
     with context.store.write() as work:

@@ -21,7 +21,7 @@ from secure_ds.wire.models import ModelView
 
 @verb(Action.MODEL_LIST)
 def list_models(context: ServiceContext, caller: Caller, cursor: str | None = None, limit: int = 50) -> Page[ModelView]:
-    """Return the released models that the caller may read, oldest first."""
+    """Return the released models that the caller may read, newest first."""
     tenant = caller.principal.tenant
     user = user_facts(caller.principal)
     with context.store.write() as work:

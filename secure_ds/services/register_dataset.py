@@ -45,9 +45,7 @@ def register_dataset(
         if answered := once.answered(work, DatasetView):
             return answered
         if work.datasets.get(descriptor.dataset_id) is not None:
-            raise StateConflict(
-                "a data set with this id exists already", remedy="encrypt again"
-            )
+            raise StateConflict("a data set with this id exists already", remedy="encrypt again")
         row = _row(context, caller, body, descriptor, envelope)
         work.datasets.add(row)
         work.blobs.expect(row.id, _blobs(descriptor))

@@ -11,7 +11,7 @@ from audit.entry import Actor, ActorKind, EntryDraft, Outcome
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.ids import new_id
 from secure_ds.jobs.dataset_lifecycle import DatasetState
-from secure_ds.jobs.lifecycle import JobState
+from secure_ds.jobs.lifecycle import JobState, is_final
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.lookups import find_dataset, find_job
 from secure_ds.store.errors import LeaseLost
@@ -40,7 +40,10 @@ def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task
             return None
         if lease.kind == "check_dataset":
             return Task(lease, find_dataset(work, lease.subject_id), None)
-        job, dataset = find_job(work, lease.subject_id)
+        job, dataset = work.jobs.lock(lease.subject_id), find_job(work, lease.subject_id)[1]
+        if is_final(job.state):  # cancelled before anybody took it
+            work.work.finish(lease)
+            return None
         if job.state == JobState.QUEUED:
             job = work.jobs.move(job.id, JobState.RUNNING)
             work.events.append(job.id, "running", {"steps": job.steps_total})

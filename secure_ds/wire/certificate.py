@@ -1,4 +1,4 @@
-"""The certificate's statement: an in-toto Statement v1 whose predicate says how private a model is, and how it came to be.
+"""The certificate's statement: an in-toto Statement v1 that says how private a model is, and how it came to be.
 
 It travels in a DSSE envelope signed by the custodian's HSM. Fields are only ever added, under a new predicate type.
 """
@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from secure_ds.wire.base import Base64, DatasetId, Digest, JobId, Message, ModelId
+from secure_ds.wire.base import DatasetId, Digest, JobId, Message, ModelId
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -71,15 +71,6 @@ class LedgerEntry(Message):
     units: str
 
 
-class AuditEvidence(Message):
-    """The log's entry about this model, proven to be in a signed checkpoint."""
-
-    entry: Base64
-    index: int
-    path: list[str]
-    checkpoint: str
-
-
 class Predicate(Message):
     """Everything the certificate claims."""
 
@@ -95,7 +86,9 @@ class Predicate(Message):
     trust: list[str]
     code_version: str
     policy_version: str
-    audit: AuditEvidence
+    audit: dict[str, Any] = Field(
+        description="the log's entry about this model, its inclusion proof, the checkpoint"
+    )
     issued_at: str
 
 

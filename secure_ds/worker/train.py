@@ -12,9 +12,9 @@ from typing import Any
 from secure_ds.ckks.errors import CkksError
 from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.weights import quantise
+from secure_ds.data.errors import DataError
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.privacy.errors import PrivacyError
-from secure_ds.privacy.gdp import epsilon_of
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.planning import plan_for
 from secure_ds.services.run_job import (
@@ -34,7 +34,7 @@ from secure_ds.training.encrypted.logistic import weights_after, weights_digest
 from secure_ds.training.encrypted.model_file import LinearModel, write_model
 from secure_ds.training.encrypted.plan import EncryptedPlan
 from secure_ds.wire.jobs import TrainingRequest
-from secure_ds.worker.blocks import StoredDataset
+from secure_ds.worker.blobs import stored_blocks
 
 
 def train(context: ServiceContext, task: Task) -> None:
@@ -43,7 +43,7 @@ def train(context: ServiceContext, task: Task) -> None:
         _run(context, task)
     except CustodyRefused as refused:
         fail(context, task, f"the custodian refused: {refused.code}: {refused.detail}")
-    except (CkksError, PrivacyError, BlobError) as error:
+    except (CkksError, PrivacyError, DataError, BlobError) as error:
         fail(context, task, f"{error.code}: {error}")
 
 
@@ -56,7 +56,7 @@ def _run(context: ServiceContext, task: Task) -> None:
     if task.job.cancel_requested:
         return stop(context, task)
     if len(answers) < plan.steps:
-        evaluator = _loaded(StoredDataset(context.blobs, descriptor), plan)
+        evaluator = stored_blocks(context, descriptor).evaluator(plan.circuit)
         while len(answers) < plan.steps:
             answer, stopped = _step(context, task, evaluator, plan, answers)
             answers.append(answer)
@@ -64,13 +64,6 @@ def _run(context: ServiceContext, task: Task) -> None:
                 return stop(context, task)
     _finish(context, task, plan, answers, descriptor.feature_map.model_dump(mode="json"))
     return None
-
-
-def _loaded(stored: StoredDataset, plan: EncryptedPlan) -> LogisticEvaluator:
-    evaluator = LogisticEvaluator(stored.engine(), plan.circuit)
-    for block in range(plan.facts.n_blocks):
-        evaluator.load_block(stored.features(block), stored.label(block))
-    return evaluator
 
 
 def _step(
@@ -92,7 +85,7 @@ def _progress(
 ) -> dict[str, Any]:
     """What a step's event says: public numbers only."""
     return {
-        "epsilon_spent": epsilon_of(sum(plan.charges[: step + 1]), plan.request.delta, plan.facts.limit.distance),
+        "epsilon_spent": plan.epsilon_after(step + 1),
         "delta": plan.request.delta,
         "seconds": round(seconds, 4),
         "homomorphic_seconds": round(sum(evaluator.timings.values()), 4),

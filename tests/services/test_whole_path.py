@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from secure_ds.ckks.profiles import STRONG
+from secure_ds.client.recheck import recheck
+from secure_ds.client.verify import verify_model
 from secure_ds.core.principal import Role
 from secure_ds.training.encrypted.logistic import predict
 from secure_ds.training.encrypted.model_file import read_model
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.worker.blobs import stored_blocks
 from tests.installation import Installation, random_records
 
 
@@ -24,7 +28,14 @@ def test_a_job_from_records_to_certified_model(tmp_path: Path, database_url: str
     model = read_model(installation.services.download_weights(owner, done.model_id))
     right = predict(model.weights, descriptor.feature_map.apply(records)) == records.columns["label"]
     assert np.mean(right) > 0.8
-    assert b"payload" in installation.services.download_certificate(owner, done.model_id)
+    certificate = installation.services.download_certificate(owner, done.model_id)
+    weights = installation.services.download_weights(owner, done.model_id)
+    report = verify_model(certificate, weights, installation.services.public_keys())
+    assert report.passed, report.checks
+    blocks = stored_blocks(installation.context, descriptor)
+    steps = installation.services.list_steps(owner, job.id).items
+    again = recheck(blocks, EncryptedPlan.from_json(done.plan), steps, [0, 3])
+    assert [step.agrees for step in again] == [True, True]
     budget = installation.services.show_budget(owner, descriptor.dataset_id)
     assert budget.epsilon_reserved == 0
     assert 0 < budget.epsilon_spent <= 2.0

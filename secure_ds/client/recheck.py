@@ -1,0 +1,67 @@
+"""Recompute a job's steps from ciphertexts, evaluation keys and stored answers: a trainer that deviated is found.
+
+Evaluation is deterministic, so an honest step gives the very bytes whose digest the custodian answered and the log
+recorded. The weights of each step follow from the answers before it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from secure_ds.ckks.weights import quantise
+from secure_ds.core.digest import digest_bytes
+from secure_ds.training.encrypted.blocks import EncryptedBlocks
+from secure_ds.training.encrypted.logistic import weights_after, weights_digest
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.wire.jobs import StepView
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckedStep:
+    """One step, as it was recorded and as it came out again."""
+
+    step: int
+    recorded: str
+    recomputed: str
+    weights_agree: bool
+
+    @property
+    def agrees(self) -> bool:
+        """Whether weights and ciphertext are the recorded ones."""
+        return self.weights_agree and self.recorded == self.recomputed
+
+
+def recheck(
+    blocks: EncryptedBlocks, plan: EncryptedPlan, steps: Sequence[StepView], wanted: Sequence[int]
+) -> Iterator[RecheckedStep]:
+    """Recompute the wanted steps, one after the other.
+
+    Args:
+        blocks: the data set's files, as its owner signed them.
+        plan: the job's plan, computed again from its inputs.
+        steps: all recorded steps of the job.
+        wanted: which of them to recompute.
+
+    Raises:
+        ValueError: a wanted step was not recorded, or an earlier one has no answer.
+        BlobChanged: a file is not what its owner signed for.
+    """
+    recorded = {step.step: step for step in steps}
+    evaluator = blocks.evaluator(plan.circuit)
+    for number in wanted:
+        if number not in recorded:
+            raise ValueError(f"the job has recorded no step {number}")
+        weights = weights_after(plan, _answers_before(recorded, number))
+        ciphertext = evaluator.step(quantise(weights, plan.circuit))
+        step = recorded[number]
+        agree = weights_digest(weights) == step.weights_digest
+        yield RecheckedStep(number, step.ciphertext_digest, digest_bytes(ciphertext), agree)
+
+
+def _answers_before(recorded: dict[int, StepView], number: int) -> list[list[int]]:
+    answers = []
+    for earlier in range(number):
+        step = recorded.get(earlier)
+        if step is None or step.answer is None:
+            raise ValueError(f"step {earlier} has no answer, so the weights of step {number} are not known")
+        answers.append([int(value) for value in step.answer])
+    return answers

@@ -1,0 +1,140 @@
+"""Verify a model offline: certificate, weights and pinned public keys are all it takes.
+
+Rules: every check is made and named, so that a report says what was looked at; the plan is computed again from what the
+owner signed and what was asked, so noise and epsilon are not taken from the certificate; nothing here asks the service.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from pydantic import ValidationError
+
+from audit.verify import TrustedKey, verify_entry_proof
+from hsm.dsse import open_envelope
+from hsm.errors import EnvelopeRejected
+from secure_ds.ckks.errors import PlanRefused
+from secure_ds.core.digest import digest_bytes
+from secure_ds.privacy.errors import PrivacyError
+from secure_ds.training.encrypted.model_file import InvalidModelFile, read_model
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.wire.certificate import PAYLOAD_TYPE, Predicate, Statement
+from secure_ds.wire.service import PublicKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """The outcome: all checks, and the claims where the signature held."""
+
+    checks: tuple[Check, ...]
+    claims: Predicate | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+
+def verify_model(certificate: bytes, weights: bytes, keys: PublicKeys) -> ModelReport:
+    """Check a model's certificate against its weights and the pinned keys.
+
+    Args:
+        certificate: the DSSE envelope, as downloaded.
+        weights: the model file, as downloaded.
+        keys: the service's public keys, pinned earlier.
+    """
+    statement = _signed_statement(certificate, keys)
+    if statement is None:
+        failed = Check("signature", False, "the certificate is not signed by the pinned certificate key")
+        return ModelReport((failed,), None)
+    signed = Check("signature", True, "signed by the pinned certificate key (ECDSA P-256, DSSE)")
+    checks = [act(statement, weights, keys) for act in _CHECKS]
+    return ModelReport((signed, *checks), statement.predicate)
+
+
+def _signed_statement(certificate: bytes, keys: PublicKeys) -> Statement | None:
+    key = load_pem_public_key(keys.certificate_key.encode())
+    if not isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey):
+        return None
+    try:
+        return Statement.model_validate_json(open_envelope(certificate, PAYLOAD_TYPE, [key]).payload)
+    except (EnvelopeRejected, ValidationError):
+        return None
+
+
+def _check_weights(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
+    found = digest_bytes(weights).removeprefix("sha256:")
+    passed = statement.subject[0].digest.get("sha256") == found
+    return Check("weights", passed, f"the model file has SHA-256 {found[:16]}..., {_agrees(passed)}")
+
+
+def _check_plan(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
+    claims = statement.predicate
+    try:
+        plan = EncryptedPlan.from_json(claims.plan)
+        passed = plan.digest == claims.plan_digest == read_model(weights).plan_digest
+    except (PlanRefused, PrivacyError, InvalidModelFile) as error:
+        return Check("plan", False, f"the plan cannot be computed again: {error}")
+    return Check("plan", passed, f"the plan, noise included, was computed again: {_agrees(passed)}")
+
+
+def _check_privacy(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
+    claims = statement.predicate
+    try:
+        plan = EncryptedPlan.from_json(claims.plan)
+        spent = plan.epsilon_after(plan.steps)
+    except (PlanRefused, PrivacyError) as error:
+        return Check("privacy", False, f"epsilon cannot be computed again: {error}")
+    released = [int(entry.units) for entry in claims.ledger]
+    passed = (
+        spent <= claims.privacy.epsilon
+        and claims.privacy.delta == plan.request.delta
+        and released == list(plan.charges)
+        and [entry.step for entry in claims.ledger] == list(range(plan.steps))
+    )
+    return Check("privacy", passed, f"{len(released)} releases compose to epsilon = {spent:.6g}: {_agrees(passed)}")
+
+
+def _check_log(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
+    proof = statement.predicate.audit
+    report = verify_entry_proof(proof, [TrustedKey.parse(keys.checkpoint_key)])
+    if not report.ok:
+        return Check("audit log", False, report.summary())
+    passed = _entry_is_about(json.loads(proof["entry"]), statement, digest_bytes(weights))
+    return Check("audit log", passed, f"entry {proof['index']} is in the signed tree and {_agrees(passed)}")
+
+
+def _entry_is_about(entry: dict[str, Any], statement: Statement, weights_digest: str) -> bool:
+    claims = statement.predicate
+    expected = {
+        "action": "model:train",
+        "job_id": claims.job_id,
+        "model_id": statement.subject[0].name,
+        "details": {"weights": weights_digest, "plan": claims.plan_digest},
+    }
+    return all(entry.get(name) == value for name, value in expected.items())
+
+
+def _agrees(passed: bool) -> str:
+    return "agrees" if passed else "DOES NOT agree"
+
+
+_CHECKS: tuple[Callable[[Statement, bytes, PublicKeys], Check], ...] = (
+    _check_weights,
+    _check_plan,
+    _check_privacy,
+    _check_log,
+)

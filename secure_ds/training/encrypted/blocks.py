@@ -1,0 +1,61 @@
+"""A data set's files as the evaluators want them: keys at once, columns block by block.
+
+Wherever the files lie (the service's blobs, the owner's package, a download), each is compared with the digest its
+owner signed before the homomorphic library sees a byte, and so is one that was checked in full when it was uploaded.
+"""
+
+from collections.abc import Callable, Iterator
+
+from secure_ds.ckks.engine import Engine
+from secure_ds.ckks.logistic import LogisticEvaluator
+from secure_ds.ckks.planner import CircuitPlan
+from secure_ds.core.digest import digest_bytes
+from secure_ds.data.descriptor import DatasetDescriptor, FileReference
+from secure_ds.data.errors import DataError
+
+
+class BlobChanged(DataError):
+    """A file is no longer what the data's owner signed for."""
+
+    code = "blob_changed"
+
+
+class EncryptedBlocks:
+    """One data set's files, through whatever reads them."""
+
+    def __init__(self, descriptor: DatasetDescriptor, read: Callable[[FileReference], bytes]) -> None:
+        self.descriptor = descriptor
+        self._source = read
+        self._by_place = {(entry.column, entry.block): entry for entry in descriptor.blocks}
+
+    def engine(self) -> Engine:
+        """Load the evaluation keys. Raises `BlobChanged`."""
+        keys = {key.name: self._read(key) for key in self.descriptor.evaluation_keys}
+        return Engine(self.descriptor.parameters, keys)
+
+    def evaluator(self, plan: CircuitPlan) -> LogisticEvaluator:
+        """Load everything a training step needs. Raises `BlobChanged`."""
+        evaluator = LogisticEvaluator(self.engine(), plan)
+        for block in range(self.descriptor.n_blocks):
+            evaluator.load_block(self.features(block), self.label(block))
+        return evaluator
+
+    def features(self, block: int) -> Iterator[bytes]:
+        """Yield the feature columns of a block, in order. Raises `BlobChanged`."""
+        for column in range(self.descriptor.n_features):
+            yield self._read(self._by_place[column, block])
+
+    def features_and_slack(self, block: int) -> Iterator[bytes]:
+        """Yield the feature columns and the slack of a block. Raises `BlobChanged`."""
+        yield from self.features(block)
+        yield self._read(self._by_place[self.descriptor.slack_column, block])
+
+    def label(self, block: int) -> bytes:
+        """Return the label column of a block. Raises `BlobChanged`."""
+        return self._read(self._by_place[self.descriptor.label_column, block])
+
+    def _read(self, reference: FileReference) -> bytes:
+        data = self._source(reference)
+        if digest_bytes(data) != reference.digest:
+            raise BlobChanged("a stored file is no longer what its owner signed for")
+        return data
