@@ -15,6 +15,18 @@ class InvalidPackage(ClientError):
     code = "invalid_package"
 
 
+class InvalidDeclaration(ClientError):
+    """The owner's declaration about a data set cannot be read or used."""
+
+    code = "invalid_declaration"
+
+
+class InvalidUploadKey(ClientError):
+    """The owner's signing key cannot be made or read."""
+
+    code = "invalid_upload_key"
+
+
 class InsecureAddress(ClientError):
     """A token would travel unencrypted: only https, or http on this machine, is used."""
 

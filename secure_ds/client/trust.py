@@ -55,12 +55,20 @@ class TrustFile:
             )
         return pinned
 
-    def pin(self, url: str, keys: PublicKeys, *, replace: bool = False) -> None:
+    def pin(self, url: str, keys: PublicKeys, *, expected: str | None = None, replace: bool = False) -> None:
         """Pin a service's keys.
 
+        Args:
+            url: address of the service.
+            keys: as it shows them.
+            expected: their fingerprint as the operator told it.
+            replace: pin them in place of others.
+
         Raises:
-            UntrustedService: others are pinned already, and `replace` is not set.
+            UntrustedService: the fingerprint is another, or others are pinned already and `replace` is not set.
         """
+        if expected not in (None, fingerprint(keys)):
+            raise UntrustedService(f"the keys of {url} have the fingerprint {fingerprint(keys)}, not {expected}")
         services = self.services()
         if not replace and services.get(_key(url), keys) != keys:
             self.check(url, keys)

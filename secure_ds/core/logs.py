@@ -6,6 +6,7 @@ Exceptions are logged by kind and place (`describe_error`), not by message or lo
 import logging
 import sys
 import traceback
+from typing import Any
 
 import structlog
 
@@ -26,7 +27,7 @@ def configure_logs(process: str, level: str = "INFO") -> None:
     structlog.contextvars.bind_contextvars(process=process)
 
 
-def describe_error(error: BaseException) -> dict[str, object]:
+def describe_error(error: BaseException) -> dict[str, Any]:
     """Return an error's kind and the places it passed, innermost last."""
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]

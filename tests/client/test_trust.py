@@ -68,6 +68,13 @@ def test_pinning_other_keys_needs_to_be_meant(trust: TrustFile) -> None:
     assert trust.pinned(URL) == OTHERS
 
 
+def test_keys_with_another_fingerprint_are_not_pinned(trust: TrustFile) -> None:
+    with pytest.raises(UntrustedService, match="fingerprint"):
+        trust.pin(URL, OTHERS, expected=fingerprint(PUBLIC_KEYS))
+    assert trust.services() == {}
+    trust.pin(URL, PUBLIC_KEYS, expected=fingerprint(PUBLIC_KEYS))
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{}", '{"format":"secure-ds/trust/2","services":{}}', GOLDEN.replace("BAAA", "!"), GOLDEN[:-5]],

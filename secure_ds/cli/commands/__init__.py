@@ -1,0 +1,1 @@
+"""The commands, one file each; `secure_ds.cli.table` lists them."""

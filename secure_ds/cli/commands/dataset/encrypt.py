@@ -1,0 +1,54 @@
+"""`secure-ds dataset encrypt`."""
+
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+
+from secure_ds.cli.commands.dataset.options import upload_key_option, upload_key_path
+from secure_ds.cli.connection import Session, connected
+from secure_ds.cli.progress import counted
+from secure_ds.client.declaration import read_declaration
+from secure_ds.client.owner import sealing_key
+from secure_ds.client.package import write_package
+from secure_ds.client.upload_key import load_upload_key, make_upload_key
+
+
+class Encrypted(BaseModel):
+    """What was written."""
+
+    dataset_id: str
+    package: str
+    descriptor: str
+    bytes: int
+
+
+@click.command()
+@click.argument("records", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--declaration", required=True, type=click.Path(path_type=Path), help="From `secure-ds dataset describe`."
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Directory of the package."
+)
+@upload_key_option
+@connected
+def encrypt(session: Session, records: Path, declaration: Path, out: Path, upload_key: Path | None) -> None:
+    """Encrypt records into a package, on this machine alone.
+
+    Fresh keys are made; the secret one is sealed to the custodian's pinned key (`secure-ds trust pin`) and kept nowhere
+    else. The service is not asked anything.
+
+    \b
+    Example:
+      secure-ds dataset encrypt patients.csv --declaration patients.json --out patients.package
+    """
+    file = read_declaration(declaration)
+    custodian_key = sealing_key(session.trust.pinned(session.profile.url))
+    key_file = upload_key_path(upload_key)
+    key = load_upload_key(key_file) if key_file.exists() else make_upload_key(key_file)
+    with counted("encrypting", "files") as progress:
+        descriptor = write_package(out, file.read_records(records), file.declaration(), custodian_key, key, progress)
+    size = sum(blob.bytes for blob in (*descriptor.evaluation_keys, *descriptor.blocks))
+    written = Encrypted(dataset_id=descriptor.dataset_id, package=str(out), descriptor=descriptor.digest, bytes=size)
+    session.printer.one(written, {"data set": written.dataset_id, "package": out, "megabytes": size / 1e6})

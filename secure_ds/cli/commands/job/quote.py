@@ -1,0 +1,41 @@
+"""`secure-ds job quote`."""
+
+from typing import Any
+
+import click
+
+from secure_ds.cli.connection import Session, build, connected
+from secure_ds.cli.training_options import training_options
+from secure_ds.wire.jobs import QuoteView, TrainingRequest
+
+MEGABYTE = 1_000_000
+
+
+@click.command()
+@training_options
+@connected
+def quote(session: Session, **training: Any) -> None:
+    """Show what a job would cost, before anything is spent.
+
+    \b
+    Example:
+      secure-ds job quote ds_... --purpose research --epsilon 1
+    """
+    view = session.client.quote(build(TrainingRequest, **training))
+    session.printer.one(view, _rows(view))
+
+
+def _rows(view: QuoteView) -> dict[str, Any]:
+    return {
+        "admissible": "yes" if view.admissible else "no",
+        "because": view.refusals or None,
+        "epsilon": f"{view.epsilon:.6g} of {view.epsilon_left:.6g} left (delta {view.delta:.6g})",
+        "steps": view.steps,
+        "noise": f"sigma {view.sigma:.6g}, sensitivity {view.sensitivity:.6g}" if view.sigma else None,
+        "decryptions": f"{view.decryptions_needed} of {view.decryptions_left} left",
+        "statistical security": f"{view.statistical_bits:.3g} bits" if view.statistical_bits else None,
+        "levels": view.levels,
+        "data set": f"{view.blob_bytes / MEGABYTE:.1f} MB",
+        "time": f"about {view.seconds_estimate:.0f} s" if view.seconds_estimate else None,
+        "plan": view.plan_digest,
+    }

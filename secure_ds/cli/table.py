@@ -1,0 +1,112 @@
+"""The table of all commands. To add one: write its file under `commands/`, add its row here.
+
+A row's summary is the first line of its command's docstring; a test keeps the two in step.
+"""
+
+from secure_ds.cli.lazy import LazyGroup, Row
+
+_COMMANDS = "secure_ds.cli.commands"
+
+DATASET = LazyGroup(
+    "dataset",
+    "Encrypt, upload and look after data sets.",
+    {
+        "describe": Row(
+            f"{_COMMANDS}.dataset.describe:describe",
+            "Write down what your records mean and what may be done with them.",
+        ),
+        "encrypt": Row(
+            f"{_COMMANDS}.dataset.encrypt:encrypt", "Encrypt records into a package, on this machine alone."
+        ),
+        "upload": Row(f"{_COMMANDS}.dataset.upload:upload", "Upload an encrypted package and have it checked."),
+        "ls": Row(f"{_COMMANDS}.dataset.ls:ls", "List the data sets that you may see."),
+        "show": Row(f"{_COMMANDS}.dataset.show:show", "Show a data set."),
+        "budget": Row(f"{_COMMANDS}.dataset.budget:budget", "Show what a data set may still release."),
+    },
+)
+
+JOB = LazyGroup(
+    "job",
+    "Quote, submit and follow training jobs.",
+    {
+        "quote": Row(f"{_COMMANDS}.job.quote:quote", "Show what a job would cost, before anything is spent."),
+        "submit": Row(f"{_COMMANDS}.job.submit:submit", "Submit a training job."),
+        "watch": Row(f"{_COMMANDS}.job.watch:watch", "Follow a job until it is over."),
+        "ls": Row(f"{_COMMANDS}.job.ls:ls", "List the jobs that you may see."),
+        "show": Row(f"{_COMMANDS}.job.show:show", "Show a job."),
+        "cancel": Row(f"{_COMMANDS}.job.cancel:cancel", "Ask a job to stop."),
+    },
+)
+
+MODEL = LazyGroup(
+    "model",
+    "Fetch trained models and check what they claim.",
+    {
+        "ls": Row(f"{_COMMANDS}.model.ls:ls", "List the models that you may see."),
+        "show": Row(f"{_COMMANDS}.model.show:show", "Show a model."),
+        "download": Row(f"{_COMMANDS}.model.download:download", "Download a model with its card and certificate."),
+    },
+)
+
+KEYS = LazyGroup(
+    "keys",
+    "Look at the service's keys; never at their material.",
+    {"ls": Row(f"{_COMMANDS}.keys.ls:ls", "List the service's keys.")},
+)
+
+POLICY = LazyGroup(
+    "policy",
+    "Read the policies in force and ask what they would say.",
+    {
+        "show": Row(f"{_COMMANDS}.policy.show:show", "Show the policies in force."),
+        "explain": Row(f"{_COMMANDS}.policy.explain:explain", "Explain what the policies would answer you."),
+        "test": Row(f"{_COMMANDS}.policy.test:test", "Run the policy cases shipped with this version."),
+    },
+)
+
+AUDIT = LazyGroup(
+    "audit",
+    "Search, export and verify the log of every operation.",
+    {
+        "query": Row(f"{_COMMANDS}.audit.query:query", "Search the audit log, newest entries first."),
+        "export": Row(f"{_COMMANDS}.audit.export:export", "Export the audit log to a file."),
+        "verify": Row(f"{_COMMANDS}.audit.verify:verify", "Verify an export offline, with the pinned key alone."),
+    },
+)
+
+TRUST = LazyGroup(
+    "trust",
+    "Pin the public keys of a service, and compare them ever after.",
+    {
+        "pin": Row(f"{_COMMANDS}.trust.pin:pin", "Pin the public keys that a service shows."),
+        "show": Row(f"{_COMMANDS}.trust.show:show", "Show the pinned keys and their fingerprint."),
+    },
+)
+
+ROOT = LazyGroup(
+    "secure-ds",
+    """Train models on data that nobody but its owner ever sees.
+
+    Records are encrypted on your machine and stay so while the service learns from them; what comes back is a
+    differentially private model with a certificate of how it came to be.
+
+    \b
+    The service's address and your token come from SECURE_DS_URL and SECURE_DS_TOKEN, or from
+    ~/.config/secure-ds/client.toml (mode 0600):
+      url = "https://ds.example.org"
+      token = "sds_..."
+
+    \b
+    Example:
+      secure-ds job quote ds_... --purpose research --epsilon 1
+    """,
+    {
+        "dataset": DATASET,
+        "job": JOB,
+        "model": MODEL,
+        "keys": KEYS,
+        "policy": POLICY,
+        "audit": AUDIT,
+        "trust": TRUST,
+    },
+)

@@ -1,0 +1,30 @@
+"""The options that say what to train, shared by `job quote` and `job submit`."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_OPTIONS = [
+    click.argument("dataset_id"),
+    click.option("--purpose", required=True, help="What the model is for; the owner and your token must allow it."),
+    click.option("--epsilon", type=float, required=True, help="Privacy to spend."),
+    click.option("--delta", type=float, default=1e-5, show_default=True, help="Must be the data set's own delta."),
+    click.option("--steps", type=int, help="Number of gradient steps; else a rule chooses."),
+    click.option("--radius", type=float, help="Bound on the norm of the weights; else a rule chooses."),
+    click.option("--learning-rate", type=float, help="Else a rule chooses."),
+    click.option("--momentum", type=float, help="Else a rule chooses."),
+]
+
+
+def training_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options to a command; it receives them by name."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any, **options: Any) -> None:
+        function(*arguments, **options)
+
+    for option in reversed(_OPTIONS):
+        run = option(run)
+    return run

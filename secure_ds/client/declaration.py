@@ -1,0 +1,98 @@
+"""The owner's declaration as a file: how records are read, what they mean, and what may be done with them.
+
+A declaration is made once, can be reviewed by others, and holds nothing that was computed from the records.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from secure_ds.ckks.profiles import DEFAULT, PROFILES
+from secure_ds.client.errors import InvalidDeclaration
+from secure_ds.client.package import Declaration
+from secure_ds.data.descriptor import Limits, PrivacyUnit, Tenant
+from secure_ds.data.feature_maps import FeatureMap
+from secure_ds.data.loading import load, load_npz
+from secure_ds.data.records import Records, select_classes
+
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class Classes(BaseModel):
+    """The two classes to tell apart, where the labels are not 0 and 1 already."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    negative: str
+    positive: str
+
+
+class DeclarationFile(BaseModel):
+    """What a declaration file holds.
+
+    Attributes:
+        members: for `.npz` files, array to column; empty for all under their own names.
+        classes: which records to keep, and their labels.
+        profile: name of the CKKS profile.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["secure-ds/declaration/1"] = "secure-ds/declaration/1"
+    tenant: Tenant
+    feature_map: FeatureMap
+    label: Name
+    members: dict[Name, Name] = Field(default_factory=dict)
+    classes: Classes | None = None
+    limits: Limits
+    unit: PrivacyUnit = PrivacyUnit()
+    profile: str = DEFAULT.name
+
+    def read_records(self, path: Path) -> Records:
+        """Read the records that are meant.
+
+        Raises:
+            UnreadableFile, InvalidRecords: the file does not hold them.
+        """
+        records = load_npz(path, self.members) if self.members else load(path)
+        if self.classes is None:
+            return records
+        return select_classes(records, self.label, self.classes.negative, self.classes.positive)
+
+    def declaration(self) -> Declaration:
+        """Return what `write_package` takes.
+
+        Raises:
+            InvalidDeclaration: there is no such profile.
+        """
+        if self.profile not in PROFILES:
+            raise InvalidDeclaration(f"there is no profile {self.profile!r}; there are: {', '.join(PROFILES)}")
+        return Declaration(
+            tenant=self.tenant,
+            feature_map=self.feature_map,
+            label=self.label,
+            limits=self.limits,
+            unit=self.unit,
+            profile=PROFILES[self.profile],
+        )
+
+
+def read_declaration(path: Path) -> DeclarationFile:
+    """Read a declaration.
+
+    Raises:
+        InvalidDeclaration: the file cannot be read, or says something that cannot be.
+    """
+    try:
+        return DeclarationFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InvalidDeclaration(f"{path} cannot be read ({type(error).__name__})") from None
+    except ValidationError as error:
+        raise InvalidDeclaration(f"{path}: {describe_fault(error)}") from None
+
+
+def describe_fault(error: ValidationError) -> str:
+    """Return where a declaration is wrong, and why."""
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
