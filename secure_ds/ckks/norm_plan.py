@@ -25,6 +25,7 @@ from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.parameters import Parameters
 
 MAX_ETA = 2.0**-6
+MAX_BLOCKS = 4096
 LEVEL = 1
 """Level of the check's ciphertexts."""
 
@@ -101,12 +102,13 @@ def plan_norm_check(
         input_scale: scale of every uploaded column, a power of two.
         n_records: real records, at most n_blocks * slots.
         n_features: feature columns, bias included.
-        n_blocks: ciphertexts per column.
+        n_blocks: ciphertexts per column, at most `MAX_BLOCKS`.
         eta: tolerance, at most `MAX_ETA`.
 
     Raises:
         PlanRefused: `reason` is ``out_of_range`` or ``eta_too_small``.
     """
+    _require(1 <= n_blocks <= MAX_BLOCKS, f"n_blocks must be 1 to {MAX_BLOCKS}, got {n_blocks}")
     capacity = n_blocks * parameters.slots
     _require(len(parameters.data_primes) > LEVEL, "the norm check needs two data primes")
     _require(1 <= n_records <= capacity, f"n_records must be 1 to {capacity} ({n_blocks} blocks), got {n_records}")

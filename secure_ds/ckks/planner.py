@@ -38,13 +38,13 @@ from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.scales import Scales, compute_scales, largest_weight_scale
 
 PLAN_FORMAT = "secure-ds/ckks-logistic-plan/1"
-DATA_PRIMES_NEEDED = 4  # square, cube, product, packed answer
+DATA_PRIMES_NEEDED = 4  # the square drops one, the cube one or more, the packed answer one, and stands on the last
 DEFAULT_MAX_SIGMA = 256.0
-NOISE_TAIL = 16  # deviations of noise that still fit: beyond lies 2**-187
+NOISE_TAIL = 16  # deviations of noise that still fit; less than 2**-180 lies beyond
 FLOAT_SLACK = 2.0**-46
 _MIN_WEIGHT_SCALE = 2**6
 _MAX_WEIGHT_SCALE = 2**16
-_RHO_GRID = 2.0**20
+_BOUND_BITS = 20
 
 
 @dataclass(frozen=True)
@@ -206,19 +206,19 @@ def plan_logistic(
         PlanRefused: `reason` is one of ``out_of_range``, ``too_few_levels``, ``no_head_room``, ``eta_too_small``.
     """
     _check_ranges(parameters, radius, max_sigma)
+    plan_norm_check(
+        parameters, input_scale=input_scale, n_records=n_records, n_features=n_features, n_blocks=n_blocks, eta=eta
+    )
     sigmoid = fit_sigmoid(radius * (1 + eta))
     noise = NoiseModel(parameters, n_columns=n_features + 2, n_blocks=n_blocks)
     secret_part = noise.encryption_operator / input_scale
     input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
-    plan_norm_check(
-        parameters, input_scale=input_scale, n_records=n_records, n_features=n_features, n_blocks=n_blocks, eta=eta
-    )
     z_max = radius * (1 + eta) + radius * input_error
     rho = _round_up(0.5 + sigmoid.largest_deviation(z_max, imaginary=radius * math.sqrt(eta)))
     answer = n_records * rho * (1 + eta)
     scales = _choose_scales(parameters, input_scale, sigmoid, answer + 1 + NOISE_TAIL * max_sigma)
     step = StepError(noise, scales, sigmoid, n_records, n_features, radius, eta, z_max, rho)
-    beta = step.bound(input_error) + FLOAT_SLACK * answer
+    beta = _round_up(step.bound(input_error) + FLOAT_SLACK * answer)
     if beta > 1:
         raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
     return CircuitPlan(
@@ -233,7 +233,7 @@ def plan_logistic(
         sigmoid=sigmoid,
         scales=scales,
         rho=rho,
-        evaluation_error=step.bound(secret_part),
+        evaluation_error=_round_up(step.bound(secret_part)),
         beta=beta,
     )
 
@@ -292,4 +292,6 @@ def _integer(value: object) -> int:
 
 
 def _round_up(value: float) -> float:
-    return (math.floor(value * _RHO_GRID) + 1) / _RHO_GRID
+    """Round a positive bound up to 20 significant bits, so that mathematical libraries do not matter."""
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(math.floor(math.ldexp(mantissa, _BOUND_BITS)) + 1, exponent - _BOUND_BITS)

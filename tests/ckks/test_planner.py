@@ -25,9 +25,9 @@ GOLDEN = {
     "cubic": "-0x1.a19956a400000p-10",
     "weight_scale": 4645,
     "answer_scale": "0x1.c9c0651126054p+46",
-    "rho": "0x1.0f98700000000p+0",
-    "evaluation_error": "0x1.360117e6839a8p-28",
-    "beta": "0x1.c78e3868f20aap-28",
+    "rho": "0x1.0f98800000000p+0",
+    "evaluation_error": "0x1.3601200000000p-28",
+    "beta": "0x1.c78e400000000p-28",
 }
 
 
@@ -132,6 +132,9 @@ def test_what_would_wrap_around_is_refused(profile: Profile, changes: dict[str, 
         {"radius": 17.0},
         {"eta": 0.0},
         {"eta": 0.1},
+        {"eta": math.inf},
+        {"n_blocks": 0},
+        {"n_blocks": 10**400, "n_records": 10**400},
         {"max_sigma": 0.0},
         {"max_sigma": math.inf},
         {"input_scale": 3.0 * 2**40},

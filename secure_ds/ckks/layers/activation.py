@@ -16,9 +16,6 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-LEVELS = 3
-"""Levels a residual uses: one for the square, at least one for the cube, and one left for what follows."""
-
 _COEFFICIENT_GRID = 2.0**40
 _BOUND_GRID = 2.0**30
 _SIMPSON_INTERVALS = 2048

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 
-LEVELS = 0
-
 
 def weighted_sum(engine: Engine, columns: Sequence[Ciphertext], weights: Sequence[int], scale: float) -> Ciphertext:
     """Return sum_j weights[j] * columns[j] at `scale`.

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 
-LEVELS = 0
-
 
 def block_products(
     engine: Engine, residuals: Sequence[Ciphertext], columns: Sequence[Ciphertext], scale: float
