@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 from secure_ds.core.principal import Caller, Principal
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
 from secure_ds.wire.base import Page
-from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView
+from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
@@ -40,6 +40,10 @@ class Verbs(Protocol):
 
     def show_dataset(self, caller: Caller, dataset_id: str, /) -> DatasetView:
         """Return one data set."""
+        ...
+
+    def show_descriptor(self, caller: Caller, dataset_id: str, /) -> Envelope:
+        """Return the descriptor as its owner signed it."""
         ...
 
     def show_budget(self, caller: Caller, dataset_id: str, /) -> BudgetView:

@@ -11,7 +11,7 @@ from api.uploads import STATUS_HEADERS, UploadHeaders, with_status_headers
 from api.verbs import Verbs
 from secure_ds.core.principal import Caller
 from secure_ds.wire.base import DatasetId, Digest, Page, PageQuery
-from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView
+from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 
 datasets = OperationBlueprint("datasets", "Encrypted data sets: signed limits, ciphertexts, budget.")
 BLOB = "/v1/datasets/{dataset_id}/blobs/{digest}"
@@ -37,6 +37,12 @@ def list_datasets(verbs: Verbs, caller: Caller, query: PageQuery) -> Page[Datase
 def show_dataset(verbs: Verbs, caller: Caller, dataset_id: DatasetId) -> DatasetView:
     """Show a data set."""
     return verbs.show_dataset(caller, dataset_id)
+
+
+@datasets.operation("GET", "/v1/datasets/{dataset_id}/descriptor")
+def show_descriptor(verbs: Verbs, caller: Caller, dataset_id: DatasetId) -> Envelope:
+    """Show the descriptor as its owner signed it: limits, feature map, parameters, the digest of every blob."""
+    return verbs.show_descriptor(caller, dataset_id)
 
 
 @datasets.operation("GET", "/v1/datasets/{dataset_id}/budget")

@@ -62,6 +62,15 @@ def run_custodian(settings: Settings) -> None:
     serve_unix(lambda: create_server(build_custodian(settings)), settings.socket, CUSTODIAN_THREADS)
 
 
+def stop_on_sigterm() -> None:
+    """Make SIGTERM end this process like Ctrl-C, so that children are stopped and files removed."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 class Supervisor:
     """Starts all processes of an instance and starts again what dies."""
 

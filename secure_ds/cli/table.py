@@ -35,6 +35,10 @@ JOB = LazyGroup(
         "ls": Row(f"{_COMMANDS}.job.ls:ls", "List the jobs that you may see."),
         "show": Row(f"{_COMMANDS}.job.show:show", "Show a job."),
         "cancel": Row(f"{_COMMANDS}.job.cancel:cancel", "Ask a job to stop."),
+        "recheck": Row(
+            f"{_COMMANDS}.job.recheck:recheck",
+            "Recompute a job's steps from the ciphertexts, and compare what was decrypted.",
+        ),
     },
 )
 
@@ -45,6 +49,8 @@ MODEL = LazyGroup(
         "ls": Row(f"{_COMMANDS}.model.ls:ls", "List the models that you may see."),
         "show": Row(f"{_COMMANDS}.model.show:show", "Show a model."),
         "download": Row(f"{_COMMANDS}.model.download:download", "Download a model with its card and certificate."),
+        "verify": Row(f"{_COMMANDS}.model.verify:verify", "Verify a downloaded model's certificate, offline."),
+        "predict": Row(f"{_COMMANDS}.model.predict:predict", "Apply a downloaded model to records, on this machine."),
     },
 )
 
@@ -83,6 +89,30 @@ TRUST = LazyGroup(
     },
 )
 
+DATABASE = LazyGroup(
+    "db",
+    "Upgrade and check an instance's database.",
+    {
+        "upgrade": Row(f"{_COMMANDS}.service.database:upgrade", "Bring the database to this version's schema."),
+        "check": Row(
+            f"{_COMMANDS}.service.database:check",
+            "Compare the database with what this version expects, triggers included.",
+        ),
+    },
+)
+
+TOKEN = LazyGroup(
+    "token",
+    "Issue and revoke API tokens, on the service's own machine.",
+    {
+        "issue": Row(
+            f"{_COMMANDS}.service.token:issue",
+            "Make a token for a user; a new user is added with these attributes. It is shown once.",
+        ),
+        "revoke": Row(f"{_COMMANDS}.service.token:revoke", "Revoke a token at once."),
+    },
+)
+
 ROOT = LazyGroup(
     "secure-ds",
     """Train models on data that nobody but its owner ever sees.
@@ -101,6 +131,15 @@ ROOT = LazyGroup(
       secure-ds job quote ds_... --purpose research --epsilon 1
     """,
     {
+        "demo": Row(
+            f"{_COMMANDS}.service.demo:demo", "Run the whole main job on real patients' records, on this machine."
+        ),
+        "init": Row(
+            f"{_COMMANDS}.service.init:init", "Make an instance: directories, key store, database, configuration."
+        ),
+        "up": Row(
+            f"{_COMMANDS}.service.up:up", "Run custodian, API and worker until interrupted; start again what dies."
+        ),
         "dataset": DATASET,
         "job": JOB,
         "model": MODEL,
@@ -108,5 +147,10 @@ ROOT = LazyGroup(
         "policy": POLICY,
         "audit": AUDIT,
         "trust": TRUST,
+        "token": TOKEN,
+        "db": DATABASE,
+        "api": Row(f"{_COMMANDS}.service.api:api", "Run the REST API until SIGTERM."),
+        "worker": Row(f"{_COMMANDS}.service.worker:worker", "Run a worker until SIGTERM."),
+        "custodian": Row(f"{_COMMANDS}.service.custodian:custodian", "Run the key custodian until SIGTERM."),
     },
 )

@@ -19,10 +19,12 @@ from secure_ds.client.events import read_events
 from secure_ds.client.http import ATTEMPTS, IDEMPOTENCY, Http, pauses
 from secure_ds.client.uploads import Progress, Uploader
 from secure_ds.core.digest import digest_bytes
+from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.signed import open_own_descriptor
 from secure_ds.jobs.lifecycle import JobState, is_final
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
 from secure_ds.wire.base import Page
-from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView
+from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
@@ -102,6 +104,11 @@ class Client:
     def dataset(self, dataset_id: str) -> DatasetView:
         """Return a data set."""
         return self._get(DatasetView, f"/v1/datasets/{dataset_id}")
+
+    def descriptor(self, dataset_id: str) -> DatasetDescriptor:
+        """Return what a data set's owner signed, with the signature checked."""
+        envelope = self._get(Envelope, f"/v1/datasets/{dataset_id}/descriptor")
+        return open_own_descriptor(envelope.model_dump_json().encode())
 
     def budget(self, dataset_id: str) -> BudgetView:
         """Return what a data set may still release."""

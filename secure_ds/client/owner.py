@@ -46,7 +46,8 @@ def upload_package(
         InvalidPackage: a file of the package was changed.
         ProblemError: the service refuses it.
     """
-    view = client.register_dataset(_registration(package, name, sensitivity), package.descriptor.digest)
+    client.register_dataset(_registration(package, name, sensitivity), package.descriptor.digest)
+    view = client.dataset(package.descriptor.dataset_id)  # a repeated registration is answered as it was the first time
     if view.state != DatasetState.UPLOADING:
         return view
     blobs = list(package.blobs())

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from secure_ds.ckks.format import check_ciphertext
 from secure_ds.ckks.key_files import check_key_file
 from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
+from secure_ds.data.envelope import MAX_ENVELOPE_BYTES
 from secure_ds.data.errors import InvalidEnvelope
 from secure_ds.data.signed_descriptor import open_descriptor
 
@@ -47,6 +48,8 @@ def check_blob(data: bytes | memoryview, descriptor: DatasetDescriptor, kind: st
 
 
 def _unverified_payload(envelope: bytes) -> bytes:
+    if len(envelope) > MAX_ENVELOPE_BYTES:
+        raise InvalidEnvelope
     try:
         return base64.b64decode(json.loads(envelope)["payload"], validate=True)
     except (ValueError, KeyError, TypeError):

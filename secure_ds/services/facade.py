@@ -20,7 +20,7 @@ from secure_ds.services import (
 from secure_ds.services.context import ServiceContext
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
 from secure_ds.wire.base import Page
-from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView
+from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
@@ -49,6 +49,9 @@ class Services:
 
     def show_dataset(self, caller: Caller, dataset_id: str, /) -> DatasetView:
         return read_datasets.show_dataset(self._context, caller, dataset_id)
+
+    def show_descriptor(self, caller: Caller, dataset_id: str, /) -> Envelope:
+        return read_datasets.show_descriptor(self._context, caller, dataset_id)
 
     def show_budget(self, caller: Caller, dataset_id: str, /) -> BudgetView:
         return read_datasets.show_budget(self._context, caller, dataset_id)

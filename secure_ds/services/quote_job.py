@@ -3,6 +3,7 @@
 from policies.actions import Action
 from policies.request import Context
 from policies.vocabulary import Door
+from secure_ds.ckks.cost import step_seconds
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.planner import DATA_PRIMES_NEEDED
 from secure_ds.core.principal import Caller
@@ -57,7 +58,7 @@ def _quote(descriptor: DatasetDescriptor, budget: Budget, body: TrainingRequest,
         levels=DATA_PRIMES_NEEDED,
         blob_bytes=stored_bytes(descriptor),
         answer_bytes=plan.circuit.answer_bytes,
-        seconds_estimate=plan.circuit.seconds_estimate * plan.steps,
+        seconds_estimate=round(step_seconds(plan.circuit) * plan.steps, 2),
     )
 
 

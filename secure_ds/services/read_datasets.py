@@ -17,7 +17,7 @@ from secure_ds.services.lookups import find_dataset, page
 from secure_ds.services.views import dataset_view
 from secure_ds.store.rows import DatasetSummary
 from secure_ds.wire.base import Page
-from secure_ds.wire.datasets import BudgetView, DatasetView
+from secure_ds.wire.datasets import BudgetView, DatasetView, Envelope
 
 
 @verb(Action.DATASET_LIST)
@@ -52,6 +52,16 @@ def show_dataset(context: ServiceContext, caller: Caller, dataset_id: str) -> Da
         row = find_dataset(work, dataset_id)
         permit(context, work, caller, Action.DATASET_READ, dataset_facts(row), Subject(dataset_id=row.id))
         return dataset_view(work, row)
+
+
+@verb(Action.DATASET_READ)
+def show_descriptor(context: ServiceContext, caller: Caller, dataset_id: str) -> Envelope:
+    """Return the descriptor as its owner signed it."""
+    with context.store.write() as work:
+        row = find_dataset(work, dataset_id)
+        subject = Subject(dataset_id=row.id)
+        permit(context, work, caller, Action.DATASET_READ, dataset_facts(row), subject, descriptor=True)
+        return Envelope.model_validate_json(row.envelope)
 
 
 @verb(Action.DATASET_READ_BUDGET)

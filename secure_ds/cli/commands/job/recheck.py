@@ -1,0 +1,79 @@
+"""`secure-ds job recheck`."""
+
+from pathlib import Path
+
+import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from secure_ds.cli.connection import Session, connected
+from secure_ds.client.errors import ClientError
+from secure_ds.client.package import Package
+from secure_ds.client.recheck import RecheckedStep
+from secure_ds.client.recheck import recheck as recheck_steps
+from secure_ds.data.descriptor import FileReference
+from secure_ds.training.encrypted.blocks import EncryptedBlocks
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.wire.base import Message
+
+
+class StepView(Message):
+    """One recomputed step."""
+
+    step: int
+    recorded: str
+    recomputed: str
+    agrees: bool
+
+
+class TrainerDeviated(ClientError):
+    """A step does not come out as it was recorded."""
+
+    code = "trainer_deviated"
+
+
+@click.command()
+@click.argument("job_id")
+@click.option("--step", "wanted", type=int, multiple=True, help="Step to recompute, from 0; repeatable. Else all.")
+@click.option(
+    "--package", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Use the owner's package."
+)
+@connected
+def recheck(session: Session, job_id: str, wanted: tuple[int, ...], package: Path | None) -> None:
+    """Recompute a job's steps from the ciphertexts, and compare what was decrypted.
+
+    Every file is compared with the digest that the data's owner signed. Without --package the files are downloaded.
+    Exit code 0 means that every step agrees: the trainer did what the plan says.
+
+    \b
+    Example:
+      secure-ds job recheck job_... --step 0 --step 3
+    """
+    job, steps = session.client.job(job_id), session.client.steps(job_id)
+    blocks = _blocks(session, job.dataset_id, package)
+    plan = EncryptedPlan.from_json(job.plan)
+    found = list(recheck_steps(blocks, plan, steps, wanted or range(len(steps))))
+    columns = {
+        "step": lambda view: view.step,
+        "recorded": lambda view: view.recorded,
+        "recomputed": lambda view: view.recomputed,
+        "agrees": lambda view: "yes" if view.agrees else "NO",
+    }
+    session.printer.many([_view(step) for step in found], columns)
+    if deviating := [step.step for step in found if not step.agrees]:
+        raise TrainerDeviated(f"steps {deviating} do not follow from the ciphertexts, the plan and the answers before")
+
+
+def _blocks(session: Session, dataset_id: str, package: Path | None) -> EncryptedBlocks:
+    descriptor = session.client.descriptor(dataset_id)
+    if package is not None:
+        owner = Ed25519PublicKey.from_public_bytes(bytes.fromhex(descriptor.upload_key))
+        return EncryptedBlocks(descriptor, Package(package, owner).read)
+
+    def download(reference: FileReference) -> bytes:
+        return session.client.download_blob(dataset_id, reference.digest)
+
+    return EncryptedBlocks(descriptor, download)
+
+
+def _view(step: RecheckedStep) -> StepView:
+    return StepView(step=step.step, recorded=step.recorded, recomputed=step.recomputed, agrees=step.agrees)
