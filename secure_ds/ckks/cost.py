@@ -7,7 +7,6 @@ from hours. It changes nothing but a quote.
 
 from typing import Final
 
-from secure_ds.ckks.layers.residual import OUTPUT_LEVEL
 from secure_ds.ckks.planner import CircuitPlan
 
 SCALE_AND_ADD: Final = 7.5e-9  # seconds per coefficient and prime: ciphertext times integer, added
@@ -19,7 +18,7 @@ SERVICE: Final = 0.1  # seconds per step outside homomorphic arithmetic: ledger,
 def step_seconds(plan: CircuitPlan) -> float:
     """Estimate the seconds of one step, everything included."""
     degree, columns = plan.parameters.poly_modulus_degree, plan.n_features * plan.n_blocks
-    top, low = plan.input_level + 1, OUTPUT_LEVEL + 1
+    top, low = plan.input_level + 1, plan.answer_level + 2  # primes; products come one level above the answer
     forward = columns * SCALE_AND_ADD * degree * top
     residual = plan.n_blocks * 2 * _key_switch(degree, top)
     products = columns * PRODUCT * degree * low + plan.n_features * _key_switch(degree, low)
