@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.merkle import leaf_hash
+from audit.note import sign_note
 from audit.verify import FindingKind, Report, verify_export
 from tests.audit.support import ORIGIN, SealedLog, ed25519_signer, reference_root, trusted
 
@@ -270,6 +271,14 @@ def test_the_wrong_key_verifies_nothing(sealed: SealedLog) -> None:
         assert report.checkpoints == 0
 
 
+def test_a_witness_does_not_stand_in_for_the_log(sealed: SealedLog) -> None:
+    witness, lines = ed25519_signer(b"\x01" * 32, "witness"), sealed.export()
+    note = sign_note(json.loads(lines[-1])["checkpoint"].split("\n\n")[0] + "\n", witness)
+    cosigned = edit(lines, len(lines) - 1, checkpoint=note)
+    findings = found(verify_export(cosigned, [*sealed.keys, trusted(witness)]))
+    assert findings == [(FindingKind.UNTRUSTED_CHECKPOINT, None, 11)]
+
+
 def test_after_a_rotation_both_keys_are_needed() -> None:
     sealed, successor = SealedLog(), ed25519_signer(b"\x01" * 32)
     sealed.record(2)
@@ -338,7 +347,7 @@ def test_what_is_no_export_is_no_proof(lines: list[str | bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{}", "7", '{"index":"5"}', '{"index":5,"leaf_hash":""}', b"\xff", '{"a":1,"a":2}']
+    "line", ["", "{}", "7", '{"index":"5"}', '{"index":5,"leaf_hash":""}', b"\xff", '{"checkpoint":1,"checkpoint":2}']
 )
 def test_a_line_that_is_neither_entry_nor_checkpoint_is_found(sealed: SealedLog, line: str | bytes) -> None:
     kinds = [kind for kind, _, _ in found(verify_export([*sealed.export(), line], sealed.keys))]
