@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from hsm.interface import KeyStore
 from hsm.keys import Algorithm, KeyRef, KeyState, Purpose
 from hsm.pin import PinFile
 from hsm.uri import TokenUri
-from tests.simulators.token import SimulatedToken, same_id
+from tests.simulators.token import SimulatedObject, SimulatedToken, same_id
 
 URI = TokenUri(token="simulated")
 DATA_KEY = bytes(range(32))
@@ -106,21 +107,23 @@ class TestLostSession:
         wrapped = simulated_store.wrap(kek, DATA_KEY)
         point = bytes.fromhex(P256_BASE_POINT)
         secret = simulated_store.derive(box, point)
-        for use in (
+        uses: tuple[Callable[[], bool], ...] = (
             lambda: simulated_store.wrap(kek, DATA_KEY) == wrapped,
             lambda: simulated_store.unwrap(kek, wrapped) == DATA_KEY,
             lambda: bool(simulated_store.sign(signer, b"message")),
             lambda: simulated_store.derive(box, point) == secret,
             lambda: len(simulated_store.list()) == 3,
-        ):
+        )
+        for use in uses:
             simulated.lose_sessions()
             assert use()
 
     def test_life_is_not_repeated(self, simulated: SimulatedToken, simulated_store: KeyStore, kek: KeyRef) -> None:
-        for change in (
+        changes: tuple[Callable[[], KeyRef], ...] = (
             lambda: simulated_store.generate("other", Purpose.WRAP, Algorithm.AES256_KW),
             lambda: simulated_store.rotate("kek"),
-        ):
+        )
+        for change in changes:
             simulated.fail_next("generate_key", p11.SessionClosed())
             with pytest.raises(TokenLost, match="list the keys before repeating"):
                 change()
@@ -303,7 +306,7 @@ class TestAnswers:
             simulated_store.wrap(kek, DATA_KEY)
 
     def test_even_a_defect_is_ours(self, simulated: SimulatedToken, simulated_store: KeyStore, kek: KeyRef) -> None:
-        simulated.answers["wrap_key"] = lambda right: right["no"]  # type: ignore[call-overload, no-any-return]
+        simulated.answers["wrap_key"] = lambda right: right["no"]  # type: ignore[call-overload]
         with pytest.raises(HsmError, match="TypeError"):
             simulated_store.wrap(kek, DATA_KEY)
 
@@ -335,5 +338,5 @@ def _crash(record: object) -> None:
     raise _CrashError
 
 
-def _is_record(found: object) -> bool:
-    return Attribute.APPLICATION in found.attributes  # type: ignore[attr-defined, no-any-return]
+def _is_record(found: SimulatedObject) -> bool:
+    return Attribute.APPLICATION in found.attributes

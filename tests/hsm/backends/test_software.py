@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hsm.backends import keyfile
 from hsm.backends.keyfile import KeyFile
 from hsm.backends.software import SoftwareKeyStore
 from hsm.errors import ForkedProcess, HsmUnavailable, InsecureBackend, KeyFileBroken, TokenBusy, TokenFull
-from hsm.keys import Algorithm, KeyState, Purpose
+from hsm.keys import Algorithm, KeyRef, KeyState, Purpose
 from hsm.pin import PinFile, PinVariable
 
 DATA_KEY = bytes(range(32))
@@ -103,7 +104,8 @@ def test_full_disk_changes_nothing(store: SoftwareKeyStore, path: Path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("hsm.backends.keyfile.os.fsync", no_room)
-    for change in (lambda: store.rotate("key"), lambda: store.destroy(ref)):
+    changes: tuple[Callable[[], KeyRef], ...] = (lambda: store.rotate("key"), lambda: store.destroy(ref))
+    for change in changes:
         with pytest.raises(TokenFull, match="No space left"):
             change()
     assert path.read_bytes() == before
