@@ -22,7 +22,7 @@ from secure_ds.custodian.errors import (
     StepConflict,
     StepOutOfOrder,
 )
-from secure_ds.custodian.grants import open_grant, recomputed_plan, require_within_limits
+from secure_ds.custodian.grants import open_grant, plan_of_job, require_within_limits
 from secure_ds.custodian.journal import Registration, Spend
 from secure_ds.custodian.registration import held_key, key_facts, unwrapped
 from secure_ds.data.descriptor import DatasetDescriptor
@@ -43,7 +43,7 @@ def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer
     """
     granted = open_grant(context, question.grant, question.job_id)
     registration, descriptor = held_key(context, granted.request.dataset_id)
-    plan = recomputed_plan(descriptor, granted.request, granted.plan_digest)
+    plan = plan_of_job(context, descriptor, granted)
     ciphertext = base64.b64decode(question.ciphertext)
     digest = digest_bytes(ciphertext)
     if stored := _stored_answer(context, registration, question, digest):

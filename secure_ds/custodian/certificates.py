@@ -18,7 +18,7 @@ from secure_ds.core.digest import digest_bytes
 from secure_ds.custodian.checkpoints import checkpoint
 from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry
 from secure_ds.custodian.errors import CertificateRefused
-from secure_ds.custodian.grants import open_grant, recomputed_plan
+from secure_ds.custodian.grants import open_grant, plan_of_job
 from secure_ds.custodian.journal import Registration
 from secure_ds.custodian.keyring import CERTIFICATES
 from secure_ds.custodian.registration import held_key
@@ -65,7 +65,7 @@ def certify(context: CustodianContext, message: CertificateRequest) -> Certifica
         deliver(context)
         return Certificate(envelope=Envelope.model_validate_json(known))
     registration, descriptor = held_key(context, granted.request.dataset_id)
-    plan = recomputed_plan(descriptor, granted.request, granted.plan_digest)
+    plan = plan_of_job(context, descriptor, granted)
     _require_own_model(context, message, plan, descriptor)
     facts = Job(
         id=message.job_id, tenant=registration.tenant, data_owner=registration.owner, submitter=granted.submitter.id

@@ -44,8 +44,8 @@ def _require_extension(context: CustodianContext, old: Checkpoint, new: Checkpoi
             proof = work.audit.consistency_proof(old.size, new.size)
         require_growth(old, new, proof)
     except (CheckpointConflict, OutOfRange) as error:
-        details = {"signed_size": str(old.size), "found_size": str(new.size)}
-        log_now(context, entry("audit:rollback_found", None, details=details))
+        found = f"audit:rollback_found/{old.size}"  # said once, however often a checkpoint is asked for
+        log_now(context, entry("audit:rollback_found", None, details={"signed_size": str(old.size)}, event_id=found))
         raise CheckpointRefused(
             f"the audit log does not extend the tree of {old.size} entries that was signed before"
         ) from error

@@ -37,7 +37,7 @@ def grant(context: CustodianContext, message: GrantRequest) -> Grant:
     registration, descriptor = held_key(context, message.request.dataset_id)
     if context.journal.checks_passed(registration.dataset_id) != descriptor.n_blocks:
         raise NotVerified("the data set has not passed the norm check")
-    plan = recomputed_plan(descriptor, message.request, message.plan_digest)
+    plan = plan_of_job(context, descriptor, message)
     require_within_limits(context, registration, descriptor, sum(plan.charges), plan.steps)
     ask_policy(
         context,
@@ -67,18 +67,22 @@ def open_grant(context: CustodianContext, envelope: Envelope, job_id: str) -> Gr
     return granted
 
 
-def recomputed_plan(descriptor: DatasetDescriptor, request: TrainingRequest, plan_digest: str) -> EncryptedPlan:
-    """Return the plan that follows from descriptor and request, if it is the one named.
+def plan_of_job(context: CustodianContext, descriptor: DatasetDescriptor, granted: GrantRequest) -> EncryptedPlan:
+    """Return the plan that follows from descriptor and request: the one named, and the one the job began with.
+
+    Else a job could be answered under a dear plan and certified under a cheap one.
 
     Raises:
         PlanMismatch: it is another, or there is none.
     """
     try:
-        plan = _plan(descriptor.canonical, request)
+        plan = _plan(descriptor.canonical, granted.request)
     except (PlanRefused, PrivacyError) as error:
         raise PlanMismatch(str(error)) from error
-    if plan.digest != plan_digest:
+    if plan.digest != granted.plan_digest:
         raise PlanMismatch("the plan is not the one that follows from the descriptor and the request")
+    if any(spend.plan_digest != plan.digest for spend in context.journal.spends(granted.job_id)):
+        raise PlanMismatch("the job began under another plan")
     return plan
 
 

@@ -41,7 +41,6 @@ keys = Table(
     Column("dataset_id", String, primary_key=True),
     Column("tenant", String, nullable=False),
     Column("owner", String, nullable=False),
-    Column("sensitivity", Integer, nullable=False),
     Column("descriptor_digest", String, nullable=False),
     Column("envelope", LargeBinary, nullable=False),
     Column("wrapped_secret", LargeBinary, nullable=False),
@@ -104,7 +103,6 @@ class Registration:
     dataset_id: str
     tenant: str
     owner: str
-    sensitivity: int
     descriptor_digest: str
     envelope: bytes
     wrapped_secret: bytes

@@ -6,13 +6,14 @@ token offers.
 """
 
 import base64
+from contextlib import suppress
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from audit.note import NoteSigner, VerifierKey
 from hsm.custody import unwrap_blob, wrap_blob
 from hsm.dsse import KeyStoreSigner, open_envelope, sign_envelope
-from hsm.errors import UnknownKey
+from hsm.errors import SealBroken, UnknownKey
 from hsm.interface import KeyStore
 from hsm.keys import Algorithm, KeyRef, KeyState
 from hsm.public_keys import PublicKey, public_bytes
@@ -51,8 +52,11 @@ class Keyring:
         return unwrap_blob(self._keystore, wrapped, context)
 
     def open_sealed(self, sealed: bytes, info: bytes) -> bytes:
-        """Open what a data owner sealed to the sealing key, newest version first. Raises `SealBroken`."""
-        return open_sealed(self._keystore, self._keystore.active(SEALING), sealed, info)
+        """Open what a data owner sealed to any living version of the sealing key, newest first. Raises `SealBroken`."""
+        for ref in reversed(self._living(SEALING)):
+            with suppress(SealBroken):
+                return open_sealed(self._keystore, ref, sealed, info)
+        raise SealBroken
 
     def sign(self, label: str, payload: bytes, payload_type: str) -> bytes:
         """Sign a statement with the key `label`; returns a DSSE envelope."""
@@ -100,8 +104,10 @@ class Keyring:
             return self._keystore.generate(label, algorithm.purpose, algorithm)
 
     def _public_keys(self, label: str) -> list[PublicKey]:
-        versions = [ref for ref in self._keystore.list() if ref.label == label and ref.state != KeyState.DESTROYED]
-        return [self._keystore.public_key(ref) for ref in versions]
+        return [self._keystore.public_key(ref) for ref in self._living(label)]
+
+    def _living(self, label: str) -> list[KeyRef]:
+        return [ref for ref in self._keystore.list() if ref.label == label and ref.state != KeyState.DESTROYED]
 
     def _checkpoint_algorithm(self) -> Algorithm:
         offered = self._keystore.capabilities().algorithms

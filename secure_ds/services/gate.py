@@ -17,7 +17,7 @@ from audit.entry import Actor, ActorKind, EntryDraft, Outcome
 from audit.errors import AuditUnavailable
 from policies.actions import Action
 from policies.enforcement import Denied, enforce
-from policies.entities import Resource
+from policies.entities import Dataset, Job, Model, Resource
 from policies.request import Context, Request
 from policies.verdict import Decision
 from policies.vocabulary import Door
@@ -174,9 +174,21 @@ def unavailable_parts() -> Iterator[None]:
 
 def _record_refusal(context: ServiceContext, caller: Caller, denied: Denied) -> None:
     request = denied.decision.request
-    subject = Subject(object_id=request.resource.id)
+    subject = _subject_of(request.resource)
     with context.store.write() as work:
         record(work, caller, request.action, subject, denied.decision, outcome=Outcome.DENIED)
+
+
+def _subject_of(resource: Resource) -> Subject:
+    match resource:
+        case Dataset():
+            return Subject(dataset_id=resource.id)
+        case Job():
+            return Subject(job_id=resource.id)
+        case Model():
+            return Subject(model_id=resource.id)
+        case _:
+            return Subject(object_id=resource.id)
 
 
 def _record_failure(

@@ -11,6 +11,8 @@ from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.errors import DataError
 from secure_ds.data.signed import CIPHERTEXT_KIND, open_own_descriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
+from secure_ds.privacy.errors import PrivacyError
+from secure_ds.privacy.ledger import Limit
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.errors import InvalidDescriptor, StateConflict
 from secure_ds.services.gate import Subject, decide, record, verb
@@ -36,6 +38,7 @@ def register_dataset(
     envelope = _envelope_bytes(body)
     descriptor = _open(envelope)
     _require_own_tenant(descriptor, caller)
+    limit = _limit(descriptor)
     once = Idempotency(caller, idempotency_key, body)
     with context.store.read() as work:
         if answered := once.answered(work, DatasetView):
@@ -49,7 +52,7 @@ def register_dataset(
         row = _row(context, caller, body, descriptor, envelope)
         work.datasets.add(row)
         work.blobs.expect(row.id, _blobs(descriptor))
-        work.ledger.open(row.id, ledger_limit(descriptor))
+        work.ledger.open(row.id, limit)
         details = {"descriptor": row.descriptor_digest, "blobs": len(descriptor.blocks)}
         subject = Subject(dataset_id=row.id)
         record(work, caller, Action.DATASET_CREATE, subject, decision, outcome=Outcome.ALLOWED, details=details)
@@ -74,12 +77,25 @@ def _require_own_tenant(descriptor: DatasetDescriptor, caller: Caller) -> None:
         )
 
 
+def _limit(descriptor: DatasetDescriptor) -> Limit:
+    """The budget that the owner signed, if anything could ever be released within it."""
+    limit = ledger_limit(descriptor)
+    try:
+        units = limit.units
+    except PrivacyError as error:
+        raise InvalidDescriptor(
+            f"the limits cannot be accounted: {error}", remedy="encrypt with other limits"
+        ) from error
+    if units < 1:
+        raise InvalidDescriptor("the limits allow no release at all", remedy="encrypt with a larger epsilon")
+    return limit
+
+
 def _register_key(context: ServiceContext, caller: Caller, body: DatasetCreate) -> None:
     message = KeyRegistration(
         envelope=body.envelope,
         sealed_key=body.sealed_key,
         owner=caller.principal.id,
-        sensitivity=body.sensitivity,
     )
     try:
         context.custody.register(message)

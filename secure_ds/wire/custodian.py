@@ -31,7 +31,6 @@ class KeyRegistration(Message):
     envelope: Envelope
     sealed_key: Base64
     owner: str
-    sensitivity: int = Field(ge=0, le=3)
 
 
 class NormCheck(Message):

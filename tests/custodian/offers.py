@@ -56,7 +56,7 @@ class Offer:
         descriptor = parse_descriptor(rfc8785.dumps(descriptor_json(**named | fields)))
         envelope = Envelope(**json.loads(sign_descriptor(descriptor, self.upload_key)))
         return KeyRegistration(
-            envelope=envelope, sealed_key=base64.b64encode(sealed).decode(), owner=owner, sensitivity=2
+            envelope=envelope, sealed_key=base64.b64encode(sealed).decode(), owner=owner
         )
 
 
