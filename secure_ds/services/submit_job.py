@@ -4,6 +4,8 @@ The custodian's consent is asked for before the transaction opens. It is a signe
 store; if the transaction rolls back, the consent is gone with it.
 """
 
+from dataclasses import replace
+
 from policies.actions import Action
 from policies.request import Context, epsilon_in_micro
 from policies.vocabulary import Door
@@ -14,6 +16,7 @@ from secure_ds.core.principal import Caller
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.jobs.lifecycle import JobState
 from secure_ds.privacy.errors import BudgetExceeded, PrivacyError, ReleasesExceeded
+from secure_ds.privacy.ledger import Budget
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.errors import BudgetRefused, GrantRefused, PlanChanged, PlanInvalid
 from secure_ds.services.facts import dataset_facts
@@ -118,25 +121,38 @@ def _row(
 
 
 def _admit(context: ServiceContext, work: UnitOfWork, caller: Caller, job: JobRow, plan: EncryptedPlan) -> None:
-    budget = work.ledger.budget(job.dataset_id)
+    """Reserve, ask, write. The ledger comes first, so that whoever asks too much hears what would fit; a policy that
+    says no rolls the reservation back."""
+    left = _reserve(work, job, plan)
     circumstances = Context(
         door=Door.USE_CASE,
         purpose=job.purpose,
-        epsilon_asked=epsilon_in_micro(budget.limit.epsilon_of(sum(plan.charges))),
-        epsilon_left=epsilon_in_micro(budget.largest_epsilon),
+        epsilon_asked=max(1, epsilon_in_micro(left.limit.epsilon_of(sum(plan.charges)))),  # no job is free
+        epsilon_left=max(1, epsilon_in_micro(left.largest_epsilon)),
     )
     dataset = find_dataset(work, job.dataset_id)
     decision = decide(context, caller, Action.JOB_ADMIT, dataset_facts(dataset), circumstances)
-    try:
-        work.ledger.reserve(job.dataset_id, job.id, plan.charges)
-    except BudgetExceeded as error:
-        facts = {"epsilon_left": error.largest_epsilon}
-        raise BudgetRefused(str(error), remedy="ask for a smaller epsilon", facts=facts) from error
-    except ReleasesExceeded as error:
-        raise BudgetRefused(str(error), remedy="ask for fewer steps, or encrypt the data anew") from error
     work.jobs.add(job)
     work.work.enqueue("train", job.id)
     work.events.append(job.id, "queued", {"steps": job.steps_total})
     subject = Subject(dataset_id=job.dataset_id, job_id=job.id)
     details = {"plan": job.plan_digest, "grant": digest_bytes(job.grant), "units": str(sum(plan.charges))}
     record(work, caller, Action.JOB_ADMIT, subject, decision, details=details)
+
+
+def _reserve(work: UnitOfWork, job: JobRow, plan: EncryptedPlan) -> Budget:
+    """Set the job's cost aside; return the budget as it was before, read under the same lock."""
+    try:
+        work.ledger.reserve(job.dataset_id, job.id, plan.charges)
+    except BudgetExceeded as error:
+        facts = {"epsilon_left": error.largest_epsilon}
+        raise BudgetRefused(str(error), remedy="ask for a smaller epsilon", facts=facts) from error
+    except ReleasesExceeded as error:
+        facts = {"decryptions_left": error.available}
+        raise BudgetRefused(str(error), remedy="ask for fewer steps, or encrypt the data anew", facts=facts) from error
+    after = work.ledger.budget(job.dataset_id)
+    return replace(
+        after,
+        reserved_units=after.reserved_units - sum(plan.charges),
+        reserved_releases=after.reserved_releases - plan.steps,
+    )
