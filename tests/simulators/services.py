@@ -3,6 +3,7 @@
 Two tenants have a token each; what belongs to the other is not there. `failing["verb"] = error` makes a verb raise.
 """
 
+import base64
 import functools
 import hashlib
 import json
@@ -23,7 +24,7 @@ from secure_ds.services.errors import (
 )
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
 from secure_ds.wire.base import Page
-from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView
+from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
@@ -178,10 +179,13 @@ class SimulatedService:
 
     @_sabotaged
     def register_dataset(self, caller: Caller, body: DatasetCreate, idempotency_key: str | None, /) -> DatasetView:
-        view = dataset_view(caller.principal.tenant, name=body.name, state="uploading")
+        described = _described(body)
+        dataset_id = described.get("dataset_id", new_id("ds"))
+        view = dataset_view(caller.principal.tenant, id=dataset_id, name=body.name, state="uploading")
         view = self._once(idempotency_key, body, view)
-        self.datasets[view.id] = view
-        return view
+        for blob in (*described.get("evaluation_keys", ()), *described.get("blocks", ())):
+            self.blobs.setdefault((view.id, blob["digest"]), (bytearray(), blob["bytes"]))
+        return self.datasets.setdefault(view.id, view)
 
     @_sabotaged
     def list_datasets(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[DatasetView]:
@@ -190,6 +194,11 @@ class SimulatedService:
     @_sabotaged
     def show_dataset(self, caller: Caller, dataset_id: str, /) -> DatasetView:
         return _own(self.datasets, caller, dataset_id)
+
+    @_sabotaged
+    def show_descriptor(self, caller: Caller, dataset_id: str, /) -> Envelope:
+        _own(self.datasets, caller, dataset_id)
+        return Envelope.model_validate(CERTIFICATE)
 
     @_sabotaged
     def show_budget(self, caller: Caller, dataset_id: str, /) -> BudgetView:
@@ -396,6 +405,15 @@ class SimulatedService:
         if seen_body != body:
             raise IdempotencyConflict("the idempotency key was used before with another request")
         return answer
+
+
+def _described(body: DatasetCreate) -> dict[str, Any]:
+    """Read the payload of an envelope, unverified; nothing where it is no descriptor."""
+    try:
+        document = json.loads(base64.b64decode(body.envelope.payload))
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) and "blocks" in document else {}
 
 
 def _own(objects: dict[str, Any], caller: Caller, object_id: str) -> Any:

@@ -6,10 +6,10 @@ from typing import BinaryIO, TextIO
 
 import click
 
-from audit.verify import Report, TrustedKey, verify_export
+from audit.verify import InvalidKeyError, Report, TrustedKey, verify_export
 from secure_ds.cli.connection import as_json, trust_file, url
 from secure_ds.cli.printing import Printer
-from secure_ds.cli.profile import load_profile
+from secure_ds.cli.profile import InvalidProfile, load_profile
 from secure_ds.client.errors import ClientError
 from secure_ds.client.trust import TrustFile
 
@@ -50,12 +50,19 @@ def verify(
     Example:
       secure-ds audit verify audit.jsonl --checkpoint last-month.txt
     """
-    text = key or _pinned_key(url, trust_file)
+    trusted = _trusted(key or _pinned_key(url, trust_file))
     older = [checkpoint.read() for checkpoint in checkpoints]
-    report = verify_export(export, [TrustedKey.parse(text)], older_checkpoints=older)
+    report = verify_export(export, [trusted], older_checkpoints=older)
     _show(report, as_json)
     if not report.ok:
         raise LogNotVerified(report.summary())
+
+
+def _trusted(text: str) -> TrustedKey:
+    try:
+        return TrustedKey.parse(text)
+    except InvalidKeyError as error:
+        raise InvalidProfile(f"the log's public key cannot be used: {error}") from None
 
 
 def _pinned_key(url: str | None, trust_file: Path | None) -> str:
