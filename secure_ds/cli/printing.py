@@ -51,6 +51,13 @@ class Printer:
             table.add_row(*(_cell(show(message)) for show in columns.values()))
         self._console.print(table if found else Text("none"))
 
+    def done(self, sentence: str, **facts: Any) -> None:
+        """Print that something was done: a sentence for people, facts for programs."""
+        if self.as_json:
+            self.json(facts)
+        else:
+            print(sentence)
+
     def json(self, value: Any) -> None:
         """Print a JSON document."""
         print(json.dumps(value, indent=2, sort_keys=True))

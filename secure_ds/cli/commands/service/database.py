@@ -5,13 +5,16 @@ from pathlib import Path
 import click
 
 from secure_ds.cli.commands.service.options import home, settings_of
+from secure_ds.cli.connection import as_json
+from secure_ds.cli.printing import Printer
 from secure_ds.store import migrate
 from secure_ds.store.engine import make_engine
 
 
 @click.command("upgrade")
 @home
-def upgrade(home: Path) -> None:
+@as_json
+def upgrade(home: Path, as_json: bool) -> None:
     """Bring the database to this version's schema.
 
     \b
@@ -19,12 +22,13 @@ def upgrade(home: Path) -> None:
       secure-ds db upgrade --home /srv/secure-ds
     """
     migrate.upgrade(make_engine(settings_of(home).database))
-    click.echo("the database has this version's schema")
+    Printer(as_json=as_json).done("the database has this version's schema", upgraded=True)
 
 
 @click.command("check")
 @home
-def check(home: Path) -> None:
+@as_json
+def check(home: Path, as_json: bool) -> None:
     """Compare the database with what this version expects, triggers included.
 
     \b
@@ -32,4 +36,4 @@ def check(home: Path) -> None:
       secure-ds db check --home /srv/secure-ds
     """
     migrate.check(make_engine(settings_of(home).database))
-    click.echo("the database is as this version expects it")
+    Printer(as_json=as_json).done("the database is as this version expects it", agrees=True)

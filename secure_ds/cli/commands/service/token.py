@@ -7,6 +7,8 @@ import click
 
 from secure_ds.assembly import open_store
 from secure_ds.cli.commands.service.options import home, settings_of
+from secure_ds.cli.connection import as_json
+from secure_ds.cli.printing import Printer
 from secure_ds.core.principal import Role
 from secure_ds.services.authenticate import issue_token, revoke_token
 from secure_ds.store.rows import UserRow
@@ -20,8 +22,16 @@ from secure_ds.store.rows import UserRow
 @click.option("--clearance", type=click.IntRange(0, 3), default=2, show_default=True, help="Up to which sensitivity.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="Lifetime of the token.")
 @home
+@as_json
 def issue(
-    user: str, tenant: str, roles: tuple[str, ...], purposes: tuple[str, ...], clearance: int, days: int, home: Path
+    user: str,
+    tenant: str,
+    roles: tuple[str, ...],
+    purposes: tuple[str, ...],
+    clearance: int,
+    days: int,
+    home: Path,
+    as_json: bool,
 ) -> None:
     """Make a token for a user; a new user is added with these attributes. It is shown once.
 
@@ -33,6 +43,9 @@ def issue(
     """
     row = UserRow(user, tenant, user, frozenset(roles), frozenset(purposes), clearance)
     issued = issue_token(open_store(settings_of(home)), row, timedelta(days=days))
+    if as_json:
+        Printer(as_json=True).json({"token_id": issued.token_id, "token": issued.text})
+        return
     click.echo(f"token id {issued.token_id}; give this to {user}, it is not shown again:", err=True)
     click.echo(issued.text)
 
@@ -40,7 +53,8 @@ def issue(
 @click.command("revoke")
 @click.argument("token_id")
 @home
-def revoke(token_id: str, home: Path) -> None:
+@as_json
+def revoke(token_id: str, home: Path, as_json: bool) -> None:
     """Revoke a token at once.
 
     \b
@@ -48,4 +62,4 @@ def revoke(token_id: str, home: Path) -> None:
       secure-ds token revoke tok_...
     """
     revoke_token(open_store(settings_of(home)), token_id)
-    click.echo(f"{token_id} is revoked")
+    Printer(as_json=as_json).done(f"{token_id} is revoked", token_id=token_id, revoked=True)
