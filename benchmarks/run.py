@@ -1,6 +1,7 @@
 """The driver of `make bench`: runs benchmarks, prints a table for each and writes `results/<date>-<name>.json`.
 
-Exit code 1 when a target is missed or the named benchmark does not exist.
+Exit code 1 when a target is missed or the named benchmark does not exist. A benchmark whose data file is absent is
+skipped, and says so; its last result stays.
 """
 
 import json
@@ -15,11 +16,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.data_files import MissingData
 from benchmarks.machine import describe_machine
 from benchmarks.rows import Row
 
 HOME = Path(__file__).parent
-NOT_BENCHMARKS = frozenset({"machine", "rows", "run"})
+NOT_BENCHMARKS = frozenset({"data_files", "harness", "machine", "rows", "run"})
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,7 +78,11 @@ def result_table(name: str, rows: Sequence[Row]) -> Table:
 
 def _measure(name: str, console: Console) -> list[Row]:
     run: Callable[[], list[Row]] = import_module(f"benchmarks.{name}").run
-    rows = run()
+    try:
+        rows = run()
+    except MissingData as missing:
+        console.print(f"[bold yellow]SKIPPED[/bold yellow] {name}: {missing}")
+        return []
     taken_at = datetime.now(UTC)
     console.print(result_table(name, rows))
     path = result_path(name, taken_at.date())

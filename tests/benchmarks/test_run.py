@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import run
+from benchmarks.data_files import MissingData, data_file
 from benchmarks.rows import Row
 
 MISSED = Row("step", 2.0, "s", against="tutorial 3 s", ratio=1.5, target="at least 3 times", holds=False)
@@ -67,10 +68,30 @@ def test_exit_code_tells_whether_targets_hold(
     assert [row["name"] for row in json.loads(kept.read_text())["rows"]] == [row.name for row in rows]
 
 
+def test_a_benchmark_without_its_data_is_skipped_loudly(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "digits.py").touch()
+    monkeypatch.setattr("benchmarks.data_files.DIRECTORY", home)
+    module = type("module", (), {"run": staticmethod(lambda: [MET] if data_file("digits.npz") else [])})
+    monkeypatch.setattr(run, "import_module", lambda name: module)
+    assert run.main([]) == 0
+    assert "SKIPPED digits: digits.npz is not there" in capsys.readouterr().out
+    assert not (home / "results").exists()
+
+
+def test_a_data_file_that_is_there_is_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.data_files.DIRECTORY", home)
+    with pytest.raises(MissingData):
+        data_file("digits.npz")
+    (home / "digits.npz").touch()
+    assert data_file("digits.npz") == home / "digits.npz"
+
+
 def test_the_document_names_time_and_machine_and_no_host() -> None:
     document = json.loads(run.result_document("step", [MISSED], datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
     assert document["taken_at"] == "2026-01-02T03:04:05+00:00"
-    assert set(document["machine"]) == {"processor", "cores", "memory_gib", "system", "python"}
+    assert set(document["machine"]) == {"processor", "cores", "memory_gib", "load_average", "system", "python"}
     assert document["rows"][0]["holds"] is False
 
 
