@@ -13,9 +13,14 @@ import structlog
 
 def configure_logs(process: str, level: str = "INFO") -> None:
     """Set up this process' log; `process` is its name on every line."""
+
+    def name_process(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**line, "process": process}
+
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            name_process,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.EventRenamer("message"),
@@ -24,7 +29,6 @@ def configure_logs(process: str, level: str = "INFO") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    structlog.contextvars.bind_contextvars(process=process)
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:

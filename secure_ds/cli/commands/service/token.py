@@ -13,11 +13,13 @@ from secure_ds.core.principal import Role
 from secure_ds.services.authenticate import issue_token, revoke_token
 from secure_ds.store.rows import UserRow
 
+ROLES = sorted(role.value for role in Role)
+
 
 @click.command("issue")
 @click.argument("user")
 @click.option("--tenant", required=True, help="The user's organisation.")
-@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(sorted(Role)), help="Repeatable.")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES), help="Repeatable.")
 @click.option("--purpose", "purposes", multiple=True, help="What the user may use data for; repeatable.")
 @click.option("--clearance", type=click.IntRange(0, 3), default=2, show_default=True, help="Up to which sensitivity.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="Lifetime of the token.")
