@@ -51,12 +51,13 @@ def paragraph(error: Exception) -> str:
 
 def _advice(error: Exception) -> list[str]:
     remedy, request_id = getattr(error, "remedy", None), getattr(error, "request_id", None)
-    return [_sentence(remedy) if remedy else "", f"(request {request_id})" if request_id else ""]
+    sentence = _sentence(remedy[:1].upper() + remedy[1:]) if remedy else ""
+    return [sentence, f"(request {request_id})" if request_id else ""]
 
 
 def _sentence(text: str) -> str:
     text = text.strip() or "no detail"
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+    return text if text[-1] in ".!?" else text + "."
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ class PublicKeys(Message):
     sealing_key: Base64 = Field(description="P-256 point, uncompressed; HPKE recipient of CKKS secret keys")
     certificate_key: str = Field(description="PEM; signs model certificates")
     checkpoint_key: str = Field(description="C2SP verifier key text of the audit log's checkpoints")
-    keystore: str = Field(description="which kind of key store holds the private halves; 'software' is insecure")
+    keystore: str = Field(description="what holds the private halves; a key store that protects nothing says INSECURE")
 
 
 class KeyView(Message):

@@ -110,7 +110,7 @@ def test_job_is_watched_by_programs(secure_ds: Shell, service: SimulatedService)
 def test_watching_a_job_that_fails_fails(secure_ds: Shell, service: SimulatedService) -> None:
     outcome = secure_ds("job", "watch", finished(service, "failed", failure="the custodian refused"))
     assert outcome.code == 1
-    assert "error job_not_succeeded: The job failed: the custodian refused." in outcome.err
+    assert "error job_not_succeeded: the job failed: the custodian refused." in outcome.err
 
 
 def test_models_are_listed_shown_and_fetched(secure_ds: Shell, service: SimulatedService, tmp_path: Path) -> None:
@@ -164,6 +164,17 @@ def test_keys_are_pinned_and_shown(secure_ds: Shell, home: Path) -> None:
     assert not (home / "trust.json").exists()
     pinned = printed(secure_ds, "trust", "pin")
     assert pinned == PUBLIC_KEYS.model_dump() == printed(secure_ds, "trust", "show")
+
+
+@pytest.mark.parametrize(
+    ("keystore", "warned"), [("the token secure-ds", False), ("the INSECURE software store", True)]
+)
+def test_insecure_key_store_is_warned_of(
+    secure_ds: Shell, monkeypatch: pytest.MonkeyPatch, keystore: str, warned: bool
+) -> None:
+    keys = PUBLIC_KEYS.model_copy(update={"keystore": keystore})
+    monkeypatch.setattr("tests.simulators.services.PUBLIC_KEYS", keys)
+    assert ("WARNING" in secure_ds("trust", "pin").err) == warned
 
 
 def test_refusal_is_one_paragraph(secure_ds: Shell, service: SimulatedService) -> None:

@@ -156,4 +156,4 @@ def test_refused_data_set_is_a_failure(
     changes = {"state": "refused", "refusal": refusal}
     service.datasets[dataset_id] = service.datasets[dataset_id].model_copy(update=changes)
     outcome = secure_ds("dataset", "upload", "package", "--name", "patients", "--wait", "5")
-    assert outcome.code == 1 and "A record is longer than 1." in outcome.err
+    assert outcome.code == 1 and "a record is longer than 1." in outcome.err

@@ -7,6 +7,8 @@ from secure_ds.cli.printing import Printer
 from secure_ds.client.trust import fingerprint
 from secure_ds.wire.service import PublicKeys
 
+INSECURE = "INSECURE"  # the name that a key store gives itself when it protects nothing
+
 
 @click.command()
 @connected
@@ -22,8 +24,10 @@ def show(session: Session) -> None:
 
 def print_keys(printer: Printer, url: str, keys: PublicKeys) -> None:
     """Print a service's public keys."""
-    if keys.keystore == "software":
-        printer.note("WARNING: this service keeps its keys in software, not in an HSM; do not use it for real data.")
+    if INSECURE in keys.keystore:
+        printer.note(
+            f"WARNING: this service's keys are in {keys.keystore}, not in an HSM; do not use it for real data."
+        )
     printer.one(
         keys,
         {
