@@ -55,9 +55,7 @@ class Offer:
         }
         descriptor = parse_descriptor(rfc8785.dumps(descriptor_json(**named | fields)))
         envelope = Envelope(**json.loads(sign_descriptor(descriptor, self.upload_key)))
-        return KeyRegistration(
-            envelope=envelope, sealed_key=base64.b64encode(sealed).decode(), owner=owner
-        )
+        return KeyRegistration(envelope=envelope, sealed_key=base64.b64encode(sealed).decode(), owner=owner)
 
 
 def public_hex(key: Ed25519PrivateKey) -> str:
