@@ -1,17 +1,18 @@
 """How long a training step will take, roughly: operations counted from the plan, times what each costs.
 
-The unit costs are medians on one core of a 2-core Xeon (SEAL 4.1.1 as TenSEAL 0.3.18 ships it); another machine differs
-by a constant factor, a busy one by more. The estimate is meant to be right within a factor of two, and tells minutes
-from hours. It changes nothing but a quote.
+The unit costs are medians of processor time on one core of a 2-core AMD EPYC guest that was also busy otherwise (SEAL
+4.1.1 as TenSEAL 0.3.18 ships it); another machine differs by a constant factor. The estimate is meant to be right
+within a factor of two, which the benchmarks check, and tells minutes from hours. Loading the ciphertexts, once per
+job and about as long as a step or two, is left out. It changes nothing but a quote.
 """
 
 from typing import Final
 
 from secure_ds.ckks.planner import CircuitPlan
 
-SCALE_AND_ADD: Final = 7.5e-9  # seconds per coefficient and prime: ciphertext times integer, added
-PRODUCT: Final = 1.3e-8  # seconds per coefficient and prime: ciphertext times ciphertext, added
-KEY_SWITCH: Final = 2.2e-8  # seconds per coefficient, prime and prime of the chain, special one included
+SCALE_AND_ADD: Final = 1.1e-8  # seconds per coefficient and prime: ciphertext times integer, added
+PRODUCT: Final = 2.0e-8  # seconds per coefficient and prime: ciphertext times ciphertext, added
+KEY_SWITCH: Final = 3.4e-8  # seconds per coefficient, prime and prime of the chain, special one included
 SERVICE: Final = 0.1  # seconds per step outside homomorphic arithmetic: ledger, custodian, log
 
 
