@@ -22,4 +22,4 @@ class SystemClock:
 
 def timestamp(moment: datetime) -> str:
     """Write a moment as RFC 3339 with microseconds and `Z`, the one form used in messages and entries."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -15,7 +15,7 @@ class AuditQuery(PageQuery):
 
     actor: Word | None = None
     action: Word | None = None
-    outcome: Word | None = None
+    outcome: Literal["allowed", "denied", "done", "failed"] | None = None
     dataset_id: DatasetId | None = None
     job_id: JobId | None = None
     model_id: ModelId | None = None

@@ -22,7 +22,7 @@ COLUMNS: Columns = {
 @click.command()
 @click.option("--actor", help="Who.")
 @click.option("--action", help="What, such as job:submit.")
-@click.option("--outcome", help="allowed, denied or failed.")
+@click.option("--outcome", type=click.Choice(["allowed", "denied", "done", "failed"]), help="How it ended.")
 @click.option("--dataset", "dataset_id", help="About this data set.")
 @click.option("--job", "job_id", help="About this job.")
 @click.option("--model", "model_id", help="About this model.")
