@@ -4,13 +4,13 @@ Rules:
 1. Nothing is done, read or counted before the policy said yes.
 2. The entry of an allowed operation is appended in the operation's own transaction: no entry, no operation.
 3. A refusal is recorded in a transaction of its own, since the operation's transaction is rolled back.
-4. What another tenant owns is answered like what does not exist.
+4. What another tenant owns is answered, and filed in the caller's log, like what does not exist.
 """
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from audit.entry import Actor, ActorKind, EntryDraft, Outcome
@@ -133,8 +133,11 @@ def verb(action: Action) -> Callable[[Verb[Parameters, Result]], Verb[Parameters
                     with store_conflicts():
                         return function(context, caller, *args, **kwargs)
                 except Denied as denied:
+                    answer = _answer(denied)
                     _record_refusal(context, caller, denied)
-                    raise _answer(denied) from None
+                    if denied.hidden:
+                        _record_failure(context, caller, action, answer, args)
+                    raise answer from None
                 except ServiceError as error:
                     _record_failure(context, caller, action, error, args)
                     raise
@@ -173,10 +176,17 @@ def unavailable_parts() -> Iterator[None]:
 
 
 def _record_refusal(context: ServiceContext, caller: Caller, denied: Denied) -> None:
+    """File a refusal in the caller's tenant; one about another tenant's object with the service alone.
+
+    The decision names what it was about. The caller's own tenant reads its log, and must not learn from it what the
+    answer hid.
+    """
     request = denied.decision.request
-    subject = _subject_of(request.resource)
+    entry = draft(
+        caller, request.action, _subject_of(request.resource), denied.decision, outcome=Outcome.DENIED, details=None
+    )
     with context.store.write() as work:
-        record(work, caller, request.action, subject, denied.decision, outcome=Outcome.DENIED)
+        work.audit.append(replace(entry, tenant=None) if denied.hidden else entry)
 
 
 def _subject_of(resource: Resource) -> Subject:
