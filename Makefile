@@ -48,7 +48,7 @@ lock: dev ## Resolve requirements/*.in into the pinned requirements/*.txt.
 	@cd requirements && for name in runtime dev; do CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $$name.in; done
 
 clean: ## Remove the environment and every cache.
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .import_linter_cache
 
 $(VENV)/.made:
 	@scripts/make_venv.sh $(VENV)
