@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def installation(tmp_path: Path) -> Installation:
     return Installation(tmp_path, f"sqlite:///{tmp_path}/test.db")
 
 
-def seen_by(installation: Installation, tenant: str | None) -> list[dict[str, object]]:
+def seen_by(installation: Installation, tenant: str | None) -> list[dict[str, Any]]:
     with installation.store.read() as work:
         return [json.loads(entry.data) for entry in work.audit.search(EntryFilter(tenant))]
 
