@@ -4,14 +4,17 @@ import atexit
 import shutil
 import tempfile
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from hsm.interface import KeyStore
 from secure_ds.ckks.weights import quantise
 from secure_ds.core.principal import Caller, Role
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.signed import open_own_descriptor
+from secure_ds.privacy.discrete_gaussian import RandomBits, SystemRandomBits
 from secure_ds.services.planning import plan_for
 from secure_ds.services.run_job import Task, claim, spend_step, store_answer
 from secure_ds.training.encrypted.logistic import weights_after, weights_digest
@@ -97,11 +100,18 @@ class Hands:
         return answer
 
 
-def prepared(home: Path) -> Prepared:
-    """Copy the prepared installation into `home` and open it there."""
+def prepared(
+    home: Path, open_keystore: Callable[[Path], KeyStore] = software_keystore, noise: RandomBits | None = None
+) -> Prepared:
+    """Copy the prepared installation into `home` and open it there, perhaps with other parts."""
     template, dataset_id, job_id = _template()
     shutil.copytree(template, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("package-*"))
-    installation = Installation(home, f"sqlite:///{home}/service.db")
+    installation = Installation(
+        home,
+        f"sqlite:///{home}/service.db",
+        noise=noise or SystemRandomBits(),
+        keystore=open_keystore(home / "keys.sdkf"),
+    )
     owner = installation.caller("alice", Role.DATA_OWNER)
     with installation.store.read() as work:
         row = work.datasets.get(dataset_id)

@@ -24,6 +24,7 @@ SEALING = "sealing"
 CERTIFICATES = "certificates"
 GRANTS = "grants"
 CHECKPOINTS = "checkpoints"
+PROBE_TYPE = "application/vnd.secure-ds.probe"
 REQUIRED = (Algorithm.AES256_KW, Algorithm.ECDSA_P256, Algorithm.ECDH_P256)
 
 
@@ -96,6 +97,10 @@ class Keyring:
             }
             for ref in self._keystore.list()
         ]
+
+    def probe(self) -> None:
+        """Use the token once, to see that it still answers. Raises `HsmError`."""
+        self.sign(GRANTS, b"", PROBE_TYPE)
 
     def _key(self, label: str, algorithm: Algorithm) -> KeyRef:
         try:

@@ -132,5 +132,6 @@ def _public_keys(context: CustodianContext) -> PublicKeys:
 
 
 def _health(context: CustodianContext) -> CustodianHealth:
+    context.keyring.probe()
     keys = context.keyring.describe()
     return CustodianHealth(keystore=context.keyring.public_keys().keystore, token="ok", keys=keys)  # noqa: S106

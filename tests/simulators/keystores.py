@@ -5,7 +5,8 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from hsm.errors import UnwrapFailed
+from hsm.backends.software import SoftwareKeyStore
+from hsm.errors import TokenLost, UnwrapFailed
 from hsm.interface import KeyStore
 from hsm.keys import Algorithm, Capabilities, KeyRecord
 from hsm.public_keys import load_point, public_bytes
@@ -49,3 +50,29 @@ class FixedKeyStore(KeyStore):
 
     def _close(self) -> None:
         pass
+
+
+class FailingKeyStore(SoftwareKeyStore):
+    """A key store whose token can be pulled out: everything that needs it fails while `present` is false."""
+
+    present = True
+
+    def _wrap(self, record: KeyRecord, data_key: bytes) -> bytes:
+        self._require_present()
+        return super()._wrap(record, data_key)
+
+    def _unwrap(self, record: KeyRecord, wrapped: bytes) -> bytes:
+        self._require_present()
+        return super()._unwrap(record, wrapped)
+
+    def _sign(self, record: KeyRecord, to_sign: bytes) -> bytes:
+        self._require_present()
+        return super()._sign(record, to_sign)
+
+    def _derive(self, record: KeyRecord, point: bytes) -> bytes:
+        self._require_present()
+        return super()._derive(record, point)
+
+    def _require_present(self) -> None:
+        if not self.present:
+            raise TokenLost("the token was pulled out")

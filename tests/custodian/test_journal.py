@@ -1,0 +1,129 @@
+"""The custodian's memory is only ever added to, and a page is written whole or not at all."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
+
+from secure_ds.custodian.journal import Check, Journal, Registration, Spend, metadata
+from secure_ds.store.engine import make_engine
+
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return make_engine(f"sqlite:///{tmp_path / 'journal.db'}")
+
+
+@pytest.fixture
+def journal(engine: Engine) -> Journal:
+    return Journal(engine)
+
+
+def spend(step: int, job_id: str = "job", dataset_id: str = "ds", fence: int = 1, units: int = 5) -> Spend:
+    return Spend(job_id, step, dataset_id, fence, DIGEST, DIGEST, DIGEST, units)
+
+
+def write_one_of_each(journal: Journal) -> None:
+    with journal.append() as page:
+        page.registered(Registration("ds", "clinic", "alice", DIGEST, b"{}", b"wrapped"))
+        page.checked(Check("ds", 0, DIGEST, True))
+        page.spent(spend(0))
+        page.answered("job", 0, [2**80, -3])
+        page.certified("job", b"{}")
+        page.signed_checkpoint(7, b"\1" * 32)
+        page.announce("event", {"action": "key:use"})
+        page.delivered("event")
+
+
+def test_everything_written_is_read_back(journal: Journal) -> None:
+    write_one_of_each(journal)
+    assert journal.registration("ds") == Registration("ds", "clinic", "alice", DIGEST, b"{}", b"wrapped")
+    assert journal.check("ds", 0) == Check("ds", 0, DIGEST, True)
+    assert (journal.spend("job", 0), journal.spends("job")) == (spend(0), [spend(0)])
+    assert (journal.answer("job", 0), journal.answers("job")) == ([2**80, -3], [[2**80, -3]])
+    assert (journal.certificate("job"), journal.last_checkpoint()) == (b"{}", (7, b"\1" * 32))
+    assert journal.pending() == []
+
+
+def test_an_empty_journal_knows_nothing(journal: Journal) -> None:
+    assert journal.registration("ds") is journal.check("ds", 0) is journal.spend("job", 0) is None
+    assert journal.answer("job", 0) is journal.certificate("job") is journal.last_checkpoint() is None
+    assert (journal.units_spent("ds"), journal.releases("ds"), journal.checks_made("ds")) == (0, 0, 0)
+    assert (journal.highest_fence("job"), journal.answers("job"), journal.pending()) == (0, [], [])
+
+
+@pytest.mark.parametrize("table", [table.name for table in metadata.sorted_tables])
+@pytest.mark.parametrize("verb", ["DELETE FROM {0}", "UPDATE {0} SET {1} = {1}"])
+def test_the_database_itself_refuses_changes(journal: Journal, engine: Engine, table: str, verb: str) -> None:
+    write_one_of_each(journal)
+    column = metadata.tables[table].columns.keys()[0]
+    with pytest.raises(IntegrityError, match="append-only"), engine.begin() as connection:
+        connection.execute(text(verb.format(table, column)))
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda page: page.registered(Registration("ds", "clinic", "mallory", DIGEST, b"", b"")),
+        lambda page: page.checked(Check("ds", 0, DIGEST, False)),
+        lambda page: page.spent(spend(0, dataset_id="ds_2")),
+        lambda page: page.answered("job", 0, [0]),
+        lambda page: page.certified("job", b"other"),
+        lambda page: page.signed_checkpoint(7, b"\2" * 32),
+        lambda page: page.announce("event", {}),
+    ],
+    ids=["key", "verdict", "spend", "answer", "certificate", "checkpoint", "event"],
+)
+def test_nothing_is_written_twice(journal: Journal, again: object) -> None:
+    write_one_of_each(journal)
+    with pytest.raises(IntegrityError), journal.append() as page:
+        again(page)  # type: ignore[operator]
+
+
+def test_a_page_is_written_whole_or_not_at_all(journal: Journal) -> None:
+    with pytest.raises(RuntimeError), journal.append() as page:
+        page.spent(spend(0))
+        page.announce("event", {})
+        raise RuntimeError("the process stops here")
+    assert journal.spend("job", 0) is None
+    assert journal.pending() == []
+
+
+def test_counts_are_per_data_set_and_fences_per_job(journal: Journal) -> None:
+    with journal.append() as page:
+        page.spent(spend(0, fence=3, units=2**40))
+        page.spent(spend(1, fence=2, units=1))
+        page.spent(spend(0, job_id="job_2", fence=9))
+        page.spent(spend(0, job_id="job_3", dataset_id="ds_2", units=100))
+        page.checked(Check("ds", 0, DIGEST, True))
+        page.checked(Check("ds", 1, DIGEST, False))
+    assert (journal.units_spent("ds"), journal.releases("ds")) == (2**40 + 6, 3)
+    assert (journal.highest_fence("job"), journal.highest_fence("job_2")) == (3, 9)
+    assert (journal.checks_passed("ds"), journal.checks_made("ds")) == (1, 2)
+
+
+def test_the_last_checkpoint_is_the_largest(journal: Journal) -> None:
+    for size in (5, 12, 9):
+        with journal.append() as page:
+            page.signed_checkpoint(size, bytes([size]) * 32)
+    assert journal.last_checkpoint() == (12, b"\x0c" * 32)
+
+
+def test_opening_again_keeps_what_is_there(journal: Journal, engine: Engine) -> None:
+    write_one_of_each(journal)
+    assert Journal(engine).spends("job") == [spend(0)]
+
+
+def test_a_spend_is_on_the_disk_before_the_call_returns(engine: Engine, journal: Journal) -> None:
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() >= 2  # FULL: fsync at every commit
+
+
+def test_nobody_else_may_read_the_file(tmp_path: Path, journal: Journal) -> None:
+    write_one_of_each(journal)
+    for path in tmp_path.glob("journal.db*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
