@@ -10,8 +10,17 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.errors import AppImportError  # type: ignore[import-untyped]
 
+EXIT_CANNOT_START = 4  # gunicorn's own code for it
 PRIVATE_UMASK = 0o177  # a Unix socket only its owner can open
+
+
+class CannotStart(AppImportError):  # type: ignore[misc]
+    """What the application needs is refused, and only a person can change that. `build` raises it.
+
+    The message is printed without a traceback and the process ends with `EXIT_CANNOT_START`.
+    """
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

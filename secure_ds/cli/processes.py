@@ -11,25 +11,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
 from api.app import create_app
-from api.server import serve_tcp, serve_unix
+from api.server import CannotStart, serve_tcp, serve_unix
 from api.settings import ApiSettings
+from hsm.errors import CapabilityMissing, HsmUsageError, InsecureBackend, PinLocked, PinRejected, PinUnavailable
 from secure_ds.assembly import build_service_context
+from secure_ds.cli.children import Child
 from secure_ds.core.settings import Settings
 from secure_ds.custodian.assembly import build_custodian
 from secure_ds.custodian.server import create_server
 from secure_ds.services.facade import Services
 from secure_ds.worker.loop import Worker
 
+App = TypeVar("App")
 PROCESSES = ("custodian", "api", "worker")
 CUSTODIAN_THREADS = 8
 RESTART_SECONDS = 0.5
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+NEEDS_A_PERSON = (PinRejected, PinLocked, PinUnavailable, HsmUsageError, InsecureBackend, CapabilityMissing)
+"""What a custodian that is started again would only meet again."""
 log = logging.getLogger("secure_ds.up")
 
 
@@ -59,7 +66,20 @@ def run_worker(settings: Settings) -> None:
 def run_custodian(settings: Settings) -> None:
     """Open the key store and answer on the socket until SIGTERM; the key store is opened after the server's fork."""
     settings.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    serve_unix(lambda: create_server(build_custodian(settings)), settings.socket, CUSTODIAN_THREADS)
+    build = _needing_a_person(lambda: create_server(build_custodian(settings)))
+    serve_unix(build, settings.socket, CUSTODIAN_THREADS)
+
+
+def _needing_a_person(build: Callable[[], App]) -> Callable[[], App]:
+    """Make `build` say in one line what only a person can mend."""
+
+    def build_or_say_why() -> App:
+        try:
+            return build()
+        except NEEDS_A_PERSON as error:
+            raise CannotStart(f"the custodian cannot start: {error}") from error
+
+    return build_or_say_why
 
 
 def stop_on_sigterm() -> None:
@@ -76,7 +96,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, Child] = {}
 
     @property
     def url(self) -> str:
@@ -85,37 +105,37 @@ class Supervisor:
 
     def process_id(self, name: str) -> int:
         """The process id of a running process."""
-        return self._running[name].pid
+        return self._children[name].process.pid
 
     def start(self, names: Sequence[str] = PROCESSES) -> None:
         """Start processes in order, each with its output in `<home>/logs`."""
         for name in names:
-            self._running[name] = self._spawn(name)
+            self._children[name] = Child(name, self._logs / f"{name}.log")
+            self._spawn(self._children[name])
 
     def wait_until_ready(self) -> None:
         """Wait until the API says that every part answers.
 
         Raises:
-            TimeoutError: it did not within a minute; the logs say why.
+            ProcessFailed: a process ended instead; the message has its last words.
+            TimeoutError: they did not within a minute; the logs say why.
         """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            self.revive()
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=2.0).status_code == httpx.codes.OK:
-                    return
-            except httpx.HTTPError:
-                pass
+            for child in self._children.values():
+                child.require_alive()
+            if self._is_ready():
+                return
             time.sleep(0.1)
-        raise TimeoutError(f"the service did not become ready; see {self._settings.home / 'logs'}")
+        raise TimeoutError(f"the service did not become ready; see {self._logs}")
 
     def revive(self) -> list[str]:
-        """Start again whatever has died; return the names."""
-        dead = [name for name, process in self._running.items() if process.poll() is not None]
-        for name in dead:
-            log.warning("%s ended; starting it again", name)
-            self._running[name] = self._spawn(name)
-        return dead
+        """Start again whatever has died and may be started again; return the names."""
+        due = [child for child in self._children.values() if child.is_due()]
+        for child in due:
+            log.warning("%s ended; starting it again", child.name)
+            self._spawn(child)
+        return [child.name for child in due]
 
     def watch(self) -> None:
         """Keep all processes up until interrupted."""
@@ -125,29 +145,40 @@ class Supervisor:
 
     def stop(self) -> None:
         """End all processes: politely, then surely."""
-        for process in self._running.values():
+        processes = [child.process for child in self._children.values()]
+        for process in processes:
             process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
-        for process in self._running.values():
+        for process in processes:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._running.clear()
+        self._children.clear()
 
-    def _spawn(self, name: str) -> subprocess.Popen[bytes]:
-        logs = self._settings.home / "logs"
-        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (logs / f"{name}.log").open("ab") as output:
-            return subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, "-m", "secure_ds.cli.main", name],
+    @property
+    def _logs(self) -> Path:
+        return self._settings.home / "logs"
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2.0).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def _spawn(self, child: Child) -> None:
+        self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with child.log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+                [sys.executable, "-m", "secure_ds.cli.main", child.name],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        child.started(process)
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "SECURE_DS_HOME": str(self._settings.home)}
