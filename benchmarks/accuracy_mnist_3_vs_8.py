@@ -78,17 +78,20 @@ def _upload_rows(dataset: Uploaded, n_train: int) -> list[Row]:
 
 
 def _training_rows(jobs: list[Trained], n_train: int) -> list[Row]:
-    step, seconds = (float(np.median([getattr(job, name) for job in jobs])) for name in ("median_step", "job_seconds"))
-    outside, estimate = 100 * float(np.median([job.outside for job in jobs])), jobs[0].estimate
-    off = max(estimate / seconds, seconds / estimate)
+    step, seconds, worked, outside = (
+        float(np.median([getattr(job, name) for job in jobs]))
+        for name in ("median_step", "job_seconds", "worker_seconds", "outside")
+    )
+    estimate = jobs[0].estimate
+    off = max(estimate / worked, worked / estimate)
     return [
         Row("steps of a job, by the rule", jobs[0].plan.steps, "1"),
         Row("a step through the service, median, wall clock", step, "s"),
         Row("  for each record", 1e6 * step / n_train, "µs"),
-        Row("  of it outside the evaluator", outside, "%", target="at most 15", holds=outside <= 15),
-        Row("a job, loading included, median, wall clock", seconds, "s"),
-        Row("  processor seconds of its worker", float(np.median([job.worker_seconds for job in jobs])), "s"),
-        Row("  the quote's estimate", estimate, "s"),
-        Row("  estimate off by a factor", off, "1", target="at most 2", holds=off <= 2),
+        Row("  of it outside the evaluator", 100 * outside, "%", target="at most 15", holds=outside <= 0.15),
         Row("bytes of a packed answer", jobs[0].answer_bytes / 2**10, "KiB"),
+        Row("a job, loading included, median, wall clock", seconds, "s"),
+        Row("  processor seconds of its worker", worked, "s"),
+        Row("  the quote's estimate", estimate, "s"),
+        Row("  estimate off by a factor, processor seconds", off, "1", target="at most 2", holds=off <= 2),
     ]

@@ -117,6 +117,7 @@ def _time_rows(jobs: list[Trained]) -> list[Row]:
         ),
         Row("steps of a job, by the rule", jobs[0].plan.steps, "1"),
         Row("a job, loading included, median, wall clock", seconds, "s"),
+        Row("  processor seconds of its worker, median", float(np.median([job.worker_seconds for job in jobs])), "s"),
         Row("  the quote's estimate", jobs[0].estimate, "s"),
         Row("epsilon of a job, at delta = 1e-5", jobs[0].plan.epsilon_after(jobs[0].plan.steps), "1"),
         Row(f"statistical bits of {LIMITS.max_decryptions} answers", jobs[0].plan.statistical_bits, "bit"),
