@@ -182,6 +182,8 @@ class SimulatedService:
         described = _described(body)
         dataset_id = described.get("dataset_id", new_id("ds"))
         view = dataset_view(caller.principal.tenant, id=dataset_id, name=body.name, state="uploading")
+        if dataset_id in self.datasets and idempotency_key not in self.remembered:
+            raise StateConflict("this data set is registered already")
         view = self._once(idempotency_key, body, view)
         for blob in (*described.get("evaluation_keys", ()), *described.get("blocks", ())):
             self.blobs.setdefault((view.id, blob["digest"]), (bytearray(), blob["bytes"]))
