@@ -55,8 +55,7 @@ def delta_of(units: int, epsilon: float, distance: Fraction = _NO_DISTANCE) -> f
     """
     _check_units(units)
     _check_epsilon(epsilon)
-    exact = CONTEXT.add(_delta(units, Decimal(epsilon)), _slack(Decimal(epsilon), distance))
-    return min(1.0, _float_up(exact))
+    return min(1.0, _float_up(_bound(units, Decimal(epsilon), distance)))
 
 
 @lru_cache(maxsize=1024)
@@ -122,27 +121,50 @@ def _nano_epsilon_of(units: int, delta: float, distance: Fraction) -> int:
     _check_delta(delta)
 
     def holds(nano: int) -> bool:
-        epsilon = Decimal(nano / _NANO)  # the very float that is reported
-        return CONTEXT.add(_delta(units, epsilon), _slack(epsilon, distance)) <= Decimal(delta)
+        return _bound(units, Decimal(nano / _NANO), distance) <= Decimal(delta)  # the very float that is reported
+
+    def found(nano: int) -> bool:
+        return holds(nano) or _is_past_least(units, Decimal(nano / _NANO), distance)
 
     if holds(0):
         return 0
     low, high, last = 0, 1, int(MAX_EPSILON) * _NANO
-    while not holds(high):
-        if high == last:
-            raise DeltaTooSmall(f"no epsilon up to {MAX_EPSILON:.0f} holds at delta = {delta:.3g}")
+    while not found(high) and high < last:
         low, high = high, min(2 * high, last)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
+        low, high = (low, middle) if found(middle) else (middle, high)
+    if not holds(high):
+        raise DeltaTooSmall(f"no epsilon up to {MAX_EPSILON:.0f} holds at delta = {delta:.3g}")
     return high
+
+
+def _bound(units: int, epsilon: Decimal, distance: Fraction) -> Decimal:
+    """The delta that cost and distance need together."""
+    return CONTEXT.add(_delta(units, epsilon), _slack(epsilon, distance))
+
+
+def _is_past_least(units: int, epsilon: Decimal, distance: Fraction) -> bool:
+    """Say whether `_bound` no longer falls at epsilon: a larger epsilon costs more in slack than it saves.
+
+    In x = e^epsilon the bound is convex, with slope distance - Phi(-epsilon/mu - mu/2), which rises with epsilon.
+    """
+    if units == 0:
+        return True
+    mu = _mu(units)
+    tail = lower_tail(CONTEXT.add(CONTEXT.divide(epsilon, mu), CONTEXT.divide(mu, Decimal(2))).copy_negate())
+    return tail <= CONTEXT.divide(Decimal(distance.numerator), Decimal(distance.denominator))
+
+
+def _mu(units: int) -> Decimal:
+    return CONTEXT.sqrt(CONTEXT.divide(Decimal(units), Decimal(UNITS_PER_MU_SQUARED)))
 
 
 def _delta(units: int, epsilon: Decimal) -> Decimal:
     """An upper bound, within 2e-36, of the exact delta at cost `units`."""
     if units == 0:
         return Decimal(0)
-    mu = CONTEXT.sqrt(CONTEXT.divide(Decimal(units), Decimal(UNITS_PER_MU_SQUARED)))
+    mu = _mu(units)
     ratio, half = CONTEXT.divide(epsilon, mu), CONTEXT.divide(mu, Decimal(2))
     near = lower_tail(CONTEXT.subtract(half, ratio))
     far = lower_tail(CONTEXT.add(half, ratio).copy_negate())

@@ -99,6 +99,16 @@ def test_full_budget_twice_is_the_published_composition() -> None:
     assert epsilon_of(4 * units, 1e-5) == pytest.approx(2.15, abs=0.01)
 
 
+@pytest.mark.parametrize("epsilon", [0.5, 8.0, 8.7, 10.0, 12.0])
+def test_slack_that_grows_with_epsilon_hides_no_answer(epsilon: float) -> None:
+    """The slack grows with e^epsilon, so a bound that holds at 12 fails at 17: the search must not step over it."""
+    distance = distance_to_ideal(32, 31)
+    units = units_within(epsilon, 1e-5, distance)
+    assert epsilon_of(units, 1e-5, distance) == pytest.approx(epsilon, abs=1e-8)
+    assert epsilon_of(units, 1e-5, distance) <= epsilon
+    assert largest_epsilon_within(units, 1e-5, distance) == pytest.approx(epsilon, abs=1e-8)
+
+
 def test_delta_that_does_not_cover_the_mechanism_is_refused() -> None:
     with pytest.raises(DeltaTooSmall, match="must be above"):
         units_within(1.0, 1e-12, distance_to_ideal(1000, 100))
