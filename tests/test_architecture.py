@@ -48,7 +48,6 @@ def test_import_contracts_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0, capsys.readouterr().out
 
 
-@pytest.mark.xfail(strict=True, reason="secure_ds/cli/processes.py imports the rooms of all three processes at once")
 @pytest.mark.parametrize("process", sorted(FOREIGN_TO))
 def test_a_process_loads_nothing_that_its_trust_forbids(process: str) -> None:
     """Contracts hold for rooms; this holds for the process as it is started."""

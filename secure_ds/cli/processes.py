@@ -1,8 +1,8 @@
-"""The service's processes: what each runs, and the supervisor that keeps all three up on one machine.
+"""The supervisor that keeps the service's three processes up on one machine.
 
-Each process reads its own settings, and builds its parts after it has started: nothing is shared by a fork. The
-supervisor starts a process again when it dies, which is safe at any moment: whatever was in flight is resumed from what
-is durable.
+Each process reads its own settings and loads its own rooms only (`api_process`, `worker_process`, `custodian_process`).
+The supervisor starts a process again when it dies, which is safe at any moment: whatever was in flight is resumed from
+what is durable.
 """
 
 import logging
@@ -11,75 +11,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 
-from api.app import create_app
-from api.server import CannotStart, serve_tcp, serve_unix
-from api.settings import ApiSettings
-from hsm.errors import CapabilityMissing, HsmUsageError, InsecureBackend, PinLocked, PinRejected, PinUnavailable
-from secure_ds.assembly import build_service_context
 from secure_ds.cli.children import Child
 from secure_ds.core.settings import Settings
-from secure_ds.custodian.assembly import build_custodian
-from secure_ds.custodian.server import create_server
-from secure_ds.services.facade import Services
-from secure_ds.worker.loop import Worker
 
-App = TypeVar("App")
 PROCESSES = ("custodian", "api", "worker")
-CUSTODIAN_THREADS = 8
 RESTART_SECONDS = 0.5
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
-NEEDS_A_PERSON = (PinRejected, PinLocked, PinUnavailable, HsmUsageError, InsecureBackend, CapabilityMissing)
-"""What a custodian that is started again would only meet again."""
 log = logging.getLogger("secure_ds.up")
-
-
-def run_api(settings: Settings) -> None:
-    """Serve the REST API until SIGTERM."""
-    limits = ApiSettings(max_json_bytes=settings.max_json_bytes, max_blob_bytes=settings.max_blob_bytes)
-    serve_tcp(
-        lambda: create_app(Services(build_service_context(settings)), limits),
-        settings.api_host,
-        settings.api_port,
-        settings.api_threads,
-    )
-
-
-def run_worker(settings: Settings) -> None:
-    """Claim and carry out work until SIGTERM."""
-    worker = Worker(
-        build_service_context(settings),
-        lease_seconds=settings.lease_seconds,
-        checkpoint_seconds=settings.checkpoint_seconds,
-    )
-    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    signal.signal(signal.SIGINT, lambda *_: worker.stop())
-    worker.run()
-
-
-def run_custodian(settings: Settings) -> None:
-    """Open the key store and answer on the socket until SIGTERM; the key store is opened after the server's fork."""
-    settings.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    build = _needing_a_person(lambda: create_server(build_custodian(settings)))
-    serve_unix(build, settings.socket, CUSTODIAN_THREADS)
-
-
-def _needing_a_person(build: Callable[[], App]) -> Callable[[], App]:
-    """Make `build` say in one line what only a person can mend."""
-
-    def build_or_say_why() -> App:
-        try:
-            return build()
-        except NEEDS_A_PERSON as error:
-            raise CannotStart(f"the custodian cannot start: {error}") from error
-
-    return build_or_say_why
 
 
 def stop_on_sigterm() -> None:

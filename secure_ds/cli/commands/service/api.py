@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from secure_ds.cli.api_process import run_api
 from secure_ds.cli.commands.service.options import home, settings_of
-from secure_ds.cli.processes import run_api
 from secure_ds.core.logs import configure_logs
 
 

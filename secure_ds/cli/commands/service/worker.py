@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from secure_ds.cli.commands.service.options import home, settings_of
-from secure_ds.cli.processes import run_worker
+from secure_ds.cli.worker_process import run_worker
 from secure_ds.core.logs import configure_logs
 
 
