@@ -13,8 +13,8 @@ Let d_X be the error of the columns (encryption, encoding) as an operator on wei
   - The cube: key switching, then one rounding for each prime dropped: g_3 per block.
     Blocks add in quadrature: dr has norm at most sqrt(blocks) (|c3| z_max g_2 + g_3) more.
   - All of dr meets the columns: ||sum dr_i x_i|| <= ||dr|| (||X|| + ||d_X||).
-  - Packing: every leaf and node adds one key switching; a node maps noises of its halves to at most twice their
-    quadratic sum, so log2(N) levels give N sqrt(4 d/3) key switchings at most, over twice the product scale.
+  - Packing: every leaf and node adds one key switching; together they leave `packing.error_growth` of them at most,
+    over twice the product scale.
   - The last rescaling: one rounding, over the answer's scale.
   - Doubles: constants and scales are within 2**-52 of the exact ones; FLOAT_SLACK times the largest answer covers it.
 The error of *encoding* and of doubles depends on no secret: it belongs to `beta` (what a
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 from secure_ds.ckks.bounds import NoiseModel
 from secure_ds.ckks.layers.activation import CubicSigmoid
+from secure_ds.ckks.packing import error_growth
 from secure_ds.ckks.scales import Scales
 
 
@@ -89,5 +90,4 @@ class StepError:
 
     def _packing_noise(self) -> float:
         degree = self.noise.parameters.poly_modulus_degree
-        switchings = degree * math.sqrt(4 * self.n_features / 3)
-        return switchings * self.noise.key_switching(1) / (2 * self.scales.product)
+        return error_growth(degree, self.n_features) * self.noise.key_switching(1) / (2 * self.scales.product)

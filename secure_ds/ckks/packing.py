@@ -9,6 +9,7 @@ Rules kept here:
      of its slots, in coefficient bit-reverse(i) * N/K, and zero in every other coefficient.
   2. It uses at most count + log2(N) automorphisms and only elements of `galois_elements`.
   3. Inputs are asked for one at a time, in order, and at most log2(K) + 1 values are held.
+  4. Errors of norm 1 in every input and of every automorphism leave an error of norm `error_growth` at most.
 
 A node over m inputs combines its halves e and o into (e + X^(N/m) o) + phi(e - X^(N/m) o) with phi: X -> X^(m+1), which
 fixes X^(2N/m) and negates X^(N/m). Bit-reversed positions put absent inputs into odd halves, which cost nothing.
@@ -16,6 +17,7 @@ fixes X^(2N/m) and negates X^(N/m). Bit-reversed positions put absent inputs int
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -71,6 +73,16 @@ def galois_elements(parameters: Parameters) -> tuple[int, ...]:
     degree = parameters.poly_modulus_degree
     packing = (2**exponent + 1 for exponent in range(1, degree.bit_length()))
     return (*packing, 2 * degree - 1)
+
+
+def error_growth(degree: int, count: int) -> float:
+    """Bound the l2 norm of a packed error, when each input and each automorphism brings one of norm at most 1.
+
+    A node maps its halves' errors by (1 + phi, +-(1 - phi)), of norm 2 since phi permutes coefficients up to signs, and
+    adds its own. So a_l, the quadratic sum over the nodes at height l, of which there are ceil(count / 2^l) <= count,
+    is at most 2 a_(l-1) + sqrt(count), a_0 = sqrt(count); at the root, height log2(N), it is below 2 N sqrt(count).
+    """
+    return 2 * degree * math.sqrt(count)
 
 
 def pack(ring: Ring[T], inputs: Callable[[int], T], count: int) -> T:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secure_ds.ckks.packing import galois_elements, pack, padded_count, positions
+from secure_ds.ckks.packing import error_growth, galois_elements, pack, padded_count, positions
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import FAST, STRONG
 
@@ -59,6 +59,20 @@ def test_clears_every_other_coefficient(count: int) -> None:
     held = set(range(0, degree, degree // padded_count(count)))
     assert not packed[[index for index in range(degree) if index not in held]].any()
     assert not packed[sorted(held - set(positions(degree, count)))].any()
+
+
+class NoisyRing(PlainRing):
+    """Every automorphism adds 1 to the constant coefficient: the trace doubles such errors instead of cancelling."""
+
+    def automorphism(self, value: Polynomial, element: int) -> Polynomial:
+        return super().automorphism(value, element) + (np.arange(self.degree) == 0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 17, 64])
+def test_errors_of_inputs_and_automorphisms_grow_no_further_than_the_bound(count: int) -> None:
+    degree = 64
+    error = pack(NoisyRing(degree), lambda _: (np.arange(degree) == 0).astype(np.int64), count)
+    assert 0.5 * error_growth(degree, count) < np.linalg.norm(error) < error_growth(degree, count)
 
 
 def test_inputs_are_asked_for_once_and_in_order() -> None:
