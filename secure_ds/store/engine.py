@@ -24,7 +24,8 @@ from secure_ds.store.errors import UnsupportedDatabase
 
 READ_ONLY: Final = "secure_ds_read_only"  # execution option of a connection whose transactions only read
 
-_LOCK_SECONDS: Final = 5
+_LOCK_SECONDS: Final = 3
+_POOL_SECONDS: Final = 2  # a request may wait for the pool and for a lock, and is still refused within ten seconds
 _STATEMENT_SECONDS: Final = 15
 _IDLE_IN_TRANSACTION_SECONDS: Final = 60  # longer than any step between two statements of one transaction
 _POOL_SIZE: Final = 16  # fewer than the API's threads: short transactions share, and SQLite has one writer anyway
@@ -71,7 +72,7 @@ def _postgresql_engine(url: URL) -> Engine:
         max_overflow=0,
         pool_pre_ping=True,
         pool_size=_POOL_SIZE,
-        pool_timeout=_LOCK_SECONDS,
+        pool_timeout=_POOL_SECONDS,
     )
 
     @event.listens_for(engine, "begin")
@@ -92,7 +93,7 @@ def _sqlite_engine(url: URL) -> Engine:
         hide_parameters=True,
         max_overflow=0,
         pool_size=_POOL_SIZE,
-        pool_timeout=_LOCK_SECONDS,
+        pool_timeout=_POOL_SECONDS,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
