@@ -41,12 +41,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return self._build()
 
 
-def serve_tcp(
-    build: Callable[[], Flask], host: str, port: int, threads: int, tls: tuple[Path, Path] | None = None
-) -> None:
-    """Serve on `host:port` until SIGTERM; `tls` is the certificate's file and the key's."""
-    files = {"certfile": str(tls[0]), "keyfile": str(tls[1])} if tls else {}
-    Server(build, bind=f"{host}:{port}", **_options(threads), **files).run()
+def serve_tcp(build: Callable[[], Flask], host: str, port: int, threads: int) -> None:
+    """Serve on `host:port` until SIGTERM. It speaks plain HTTP: where other machines come in, a proxy in front ends TLS."""
+    Server(build, bind=f"{host}:{port}", **_options(threads)).run()
 
 
 def serve_unix(build: Callable[[], Flask], socket: Path, threads: int) -> None:
