@@ -42,7 +42,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def serve_tcp(build: Callable[[], Flask], host: str, port: int, threads: int) -> None:
-    """Serve on `host:port` until SIGTERM. It speaks plain HTTP: where other machines come in, a proxy in front ends TLS."""
+    """Serve on `host:port` until SIGTERM. Plain HTTP: for other machines, a proxy in front ends TLS."""
     Server(build, bind=f"{host}:{port}", **_options(threads)).run()
 
 
