@@ -16,8 +16,10 @@ Let d_X be the error of the columns (encryption, encoding) as an operator on wei
   - Packing: every leaf and node adds one key switching; together they leave `packing.error_growth` of them at most,
     over twice the product scale.
   - The last rescaling: one rounding, over the answer's scale.
-  - Doubles: constants and scales are within 2**-52 of the exact ones; FLOAT_SLACK times the largest answer covers it.
-The error of *encoding* and of doubles depends on no secret: it belongs to `beta` (what a
+  - Constants: the two integers of `scales` are rounded to whole ones. Half a unit in C is |c3| |z| / (2 square scale)
+    in r, half a unit in M is |v| / (2 M); either meets n rows.
+  - Doubles: scales are within 2**-52 of the exact ones; the planner's FLOAT_SLACK times the largest answer covers it.
+The errors of *encoding*, of constants and of doubles depend on no secret: they belong to `beta` (what a
 record may change) and not to `evaluation_error` (what an answer may reveal of the key).
 """
 
@@ -64,6 +66,12 @@ class StepError:
         in_product = self.rho * math.sqrt(self.n_records) * input_error
         residual = self._through_residual(input_error) + self._residual_noise()
         return in_product + residual * columns + self._packing_noise() + self.noise.rounding / self.scales.answer
+
+    def rounded_constants(self) -> float:
+        """Bound what the whole numbers in place of the circuit's two constants change, in units of the gradient sum."""
+        in_factor = -self.sigmoid.cubic * self.z_max / self.scales.square
+        in_label = self.scales.inputs / self.scales.cubic
+        return self.n_records * (1 + self.eta) * (in_factor + in_label) / 2
 
     def _through_residual(self, input_error: float) -> float:
         cubic, radius = -self.sigmoid.cubic, self.radius

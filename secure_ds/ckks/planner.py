@@ -218,7 +218,7 @@ def plan_logistic(
     answer = n_records * rho * (1 + eta)
     scales = _choose_scales(parameters, input_scale, sigmoid, answer + 1 + NOISE_TAIL * max_sigma)
     step = StepError(noise, scales, sigmoid, n_records, n_features, radius, eta, z_max, rho)
-    beta = _round_up(step.bound(input_error) + FLOAT_SLACK * answer)
+    beta = _round_up(step.bound(input_error) + step.rounded_constants() + FLOAT_SLACK * answer)
     if beta > 1:
         raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
     return CircuitPlan(
