@@ -24,7 +24,7 @@ audit = OperationBlueprint("audit", "The tamper-evident log of every operation; 
 MEDIA_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv"}
 
 
-@audit.operation("GET", "/v1/audit/entries")
+@audit.operation("GET", "/v1/audit/entries", problems=(404,))
 def query_audit(verbs: Verbs, caller: Caller, query: AuditQuery) -> Page[EntryView]:
     """Search the log."""
     return verbs.query_audit(caller, query)
@@ -43,13 +43,13 @@ def latest_checkpoint(verbs: Verbs, caller: Caller) -> CheckpointView:
     return verbs.latest_checkpoint(caller)
 
 
-@audit.operation("GET", "/v1/audit/proofs/inclusion")
+@audit.operation("GET", "/v1/audit/proofs/inclusion", problems=(404,))
 def prove_inclusion(verbs: Verbs, caller: Caller, query: InclusionQuery) -> InclusionProofView:
     """Prove that an entry is in the log (RFC 9162)."""
     return verbs.prove_inclusion(caller, query.index, query.size)
 
 
-@audit.operation("GET", "/v1/audit/proofs/consistency")
+@audit.operation("GET", "/v1/audit/proofs/consistency", problems=(404,))
 def prove_consistency(verbs: Verbs, caller: Caller, query: ConsistencyQuery) -> ConsistencyProofView:
     """Prove that the log was only appended to (RFC 9162)."""
     return verbs.prove_consistency(caller, query.old_size, query.new_size)

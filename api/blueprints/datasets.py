@@ -27,7 +27,7 @@ def register_dataset(verbs: Verbs, caller: Caller, body: DatasetCreate, headers:
     return verbs.register_dataset(caller, body, headers.idempotency_key)
 
 
-@datasets.operation("GET", "/v1/datasets")
+@datasets.operation("GET", "/v1/datasets", problems=(404,))
 def list_datasets(verbs: Verbs, caller: Caller, query: PageQuery) -> Page[DatasetView]:
     """List the data sets that the caller may see."""
     return verbs.list_datasets(caller, query.cursor, query.limit)

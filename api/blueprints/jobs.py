@@ -23,7 +23,7 @@ def submit_job(verbs: Verbs, caller: Caller, body: JobSubmit, headers: Idempoten
     return verbs.submit_job(caller, body, headers.idempotency_key)
 
 
-@jobs.operation("GET", "/v1/jobs")
+@jobs.operation("GET", "/v1/jobs", problems=(404,))
 def list_jobs(verbs: Verbs, caller: Caller, query: JobQuery) -> Page[JobView]:
     """List the jobs that the caller may see."""
     return verbs.list_jobs(caller, query.cursor, query.limit, query.dataset_id)

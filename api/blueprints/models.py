@@ -12,7 +12,7 @@ models = OperationBlueprint("models", "Released models, with signed statements o
 DSSE = "application/vnd.dsse.envelope.v1+json"
 
 
-@models.operation("GET", "/v1/models")
+@models.operation("GET", "/v1/models", problems=(404,))
 def list_models(verbs: Verbs, caller: Caller, query: PageQuery) -> Page[ModelView]:
     """List the models that the caller may see."""
     return verbs.list_models(caller, query.cursor, query.limit)

@@ -64,9 +64,10 @@ class NotFound(ServiceError):
 
 
 class InvalidQuery(ServiceError):
-    """A question about the log or a list cannot be answered as asked."""
+    """What a question points at does not exist: no such page, tree, action or form."""
 
     code = "invalid_query"
+    kind = "missing"
 
 
 class InvalidDescriptor(ServiceError):
