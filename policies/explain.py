@@ -45,7 +45,7 @@ def _subject(decision: Decision) -> str:
 
 
 def _grounds(decision: Decision) -> str:
-    sentences = " ".join(f"{rule.says} [{rule.name}]" for rule in decision.rules)
+    sentences = " ".join(f"{rule.says.rstrip('.')} [{rule.name}]." for rule in decision.rules)
     if decision.basis is Basis.ERROR:
         return "It could not be evaluated, and what cannot be evaluated is refused."
     if decision.basis is Basis.NO_PERMIT:

@@ -17,14 +17,14 @@ def test_a_refusal_says_what_must_hold_and_no_other_persons_data(engine: PolicyE
     text = refusal(engine.decide(SUBMIT))
     assert text == (
         "job:submit on this Dataset is refused. "
-        "Your clearance must reach the sensitivity of the data. [clearance-below-sensitivity]"
+        "Your clearance must reach the sensitivity of the data [clearance-below-sensitivity]."
     )
 
 
 def test_a_default_refusal_lists_who_may(engine: PolicyEngine) -> None:
     text = refusal(engine.decide(Request(user(Role.OPERATOR), Action.MODEL_LIST, hospital())))
     assert text.startswith("model:list on this Tenant is refused. No policy permits it. ")
-    assert "An ML engineer may see the lists of data sets, jobs and models. [ml-engineer-lists]" in text
+    assert "An ML engineer may see the lists of data sets, jobs and models [ml-engineer-lists]." in text
 
 
 def test_another_tenants_object_is_refused_like_one_that_does_not_exist(engine: PolicyEngine) -> None:
@@ -51,7 +51,7 @@ def test_an_explanation_shows_facts_and_version(engine: PolicyEngine) -> None:
         "job:submit on this Dataset is refused.",
         "Asked by User ada (tenant hospital), door http.",
         "About Dataset ds (tenant hospital).",
-        "Your clearance must reach the sensitivity of the data. [clearance-below-sensitivity]",
+        "Your clearance must reach the sensitivity of the data [clearance-below-sensitivity].",
         "Fact principal.clearance = 1",
         "Fact resource.data_owner = dr-secret",
         "Fact resource.sensitivity = 2",
