@@ -10,6 +10,12 @@ Rules kept here:
   3. What is read may differ by eta/4 from what is right. The check's own error, and what the errors of honest columns
      change, stay below eta/16 each (else there is no plan): honest records pass, and what passes is within 5 eta/16.
   4. Nothing leaves but pass or fail, and the caller counts failures.
+
+Known limit: sums are read modulo q_0 q_1, so rule 3 binds records of squared norm up to 8 (labels likewise) in columns
+below q_0 q_1 / 2. That is every record that a mistake can make: what is larger wraps, and one slot that wraps unlike
+the others spoils its block. A client that lifts *all* N/2 slots of a block by the same multiple of q_0 q_1 / scale, or
+hides multiples of q_0 q_1 in its columns, passes with records far longer. It deceives about the records it encrypted
+itself and about no other owner's: sums add up, and noise is added modulo q.
 """
 
 from __future__ import annotations
@@ -29,7 +35,7 @@ MAX_BLOCKS = 4096
 LEVEL = 1
 """Level of the check's ciphertexts."""
 
-_SPARE_BITS = 4  # a hostile norm may be up to 4 before it wraps; wrapped or not, it cannot come out as 1 by accident
+_SPARE_BITS = 4  # squared norms up to 8 do not wrap
 
 
 @dataclass(frozen=True)

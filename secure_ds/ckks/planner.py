@@ -9,8 +9,9 @@ Rules kept here:
      most `radius`, except with probability 2**-40 over keys and encryption.
 
 Formal guarantee (sensitivity). Write x_i for the columns of record i (features with the bias, then slack) and v_i for
-its label, complex numbers, for a hostile upload may hold any. The norm check admits only ||x_i||^2 = 1 +- 5 eta/16 with
-imaginary parts of squared norm at most 5 eta/16, and |v_i|^2 = 1/4 +- 5 eta/16. The circuit computes
+its label, complex numbers, for a foreign upload may hold any. The norm check admits only ||x_i||^2 = 1 +- 5 eta/16 with
+imaginary parts of squared norm at most 5 eta/16, and |v_i|^2 = 1/4 +- 5 eta/16, of uploads that do not wrap around in
+it (`norm_plan`, known limit: a client that wraps them on purpose voids this for its own records). The circuit computes
 sum_i Re(r_i x_i) with r_i = p(w . x_i) - 1/2 - v_i for a real w, ||w|| <= radius, p the cubic. A record set to zero
 contributes nothing. Now |Re w . x_i| <= radius (1 + eta) and |Im w . x_i| <= radius sqrt(eta), so
 |p(w . x_i) - 1/2| <= rho - 1/2 by the definition of rho, |r_i| <= rho + 5 eta/16, and

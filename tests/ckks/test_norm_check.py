@@ -110,6 +110,25 @@ def test_complex_slots_of_a_hostile_client_are_refused(record: tuple[complex, ..
     assert not norm_plan().accepts(0, *checked(columns, label_data))
 
 
+def test_the_stated_limit_a_client_that_wraps_every_slot_on_purpose_passes() -> None:
+    """Not wanted, but stated in `norm_plan`: the sums are read modulo q_0 q_1, and all slots can wrap together."""
+    plan, slots = norm_plan(), FAST.parameters.slots
+    wrapped = FAST.parameters.modulus(plan.level) / plan.scale
+    assert wrapped >= 16
+    records = np.zeros((slots, D + 2))
+    records[:, 0], records[:, D + 1] = np.sqrt(1 + wrapped), np.sqrt(0.25 + wrapped)
+    assert accepts(records)
+    records[17, 0] = 1.0  # but one slot that does not wrap with the others gives it away
+    assert not accepts(records)
+
+
+@pytest.mark.parametrize("squared_norm", [2.0, 4.0, 7.9])
+def test_what_does_not_wrap_is_refused_also_when_all_records_do_it(squared_norm: float) -> None:
+    records = np.zeros((FAST.parameters.slots, D + 2))
+    records[:, 0], records[:, D + 1] = np.sqrt(squared_norm), 0.5
+    assert not accepts(records)
+
+
 def test_the_number_of_columns_must_be_the_plan_s() -> None:
     data = encrypted(keyed(), honest()[:10])
     with pytest.raises(EvaluationRefused, match="takes 3 columns of a block, got 2"):

@@ -12,8 +12,9 @@ so two neighbouring answers differ by at most S_0 = (1 + eta)(1/2 + eta) + 2 bet
 projection and differs by at most S = (1 + eta) rho + 2 beta (`secure_ds.ckks.planner`, with beta and eta as there).
 The answers of all steps together, and with them every weight vector and the model, are therefore mu-GDP with
 mu^2 = k^2 (S_0^2 + (T - 1) S^2) / sigma^2 for persons with up to k records, and (epsilon, delta)-DP as stated once the
-distance to the ideal mechanism is paid from delta (`secure_ds.privacy.approximation`). Assumed: the norm check passed,
-the trainer evaluated the honest circuit on the uploaded ciphertexts, and the custodian drew the noise.
+distance to the ideal mechanism is paid from delta (`secure_ds.privacy.approximation`). Assumed: the norm check passed
+and nobody wrapped records around it on purpose (`secure_ds.ckks.norm_plan`), the trainer evaluated the honest circuit
+on the uploaded ciphertexts, and the custodian drew the noise.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -39,7 +40,9 @@ from secure_ds.privacy.mechanism import GaussianMechanism, calibrate
 from secure_ds.training.encrypted.rule import Settings, settings_for
 
 FORMAT: Final = "secure-ds/encrypted-plan/1"
-MIN_STATISTICAL_BITS: Final = 40.0  # an answer tells an attacker's guess at the key apart with advantage 2^-40 at most
+MIN_STATISTICAL_BITS: Final = 40.0
+"""s: all answers under a key together are within 2^(-s/2 - 2.7) in total variation of answers without CKKS error, and
+cost a decision game about the key no more than security s, in the sense of Li, Micciancio, Schultz, Sorrell (2022)."""
 MAX_STEPS: Final = 4096
 
 
