@@ -6,8 +6,8 @@ Rules kept here:
 2. A release is exact integer arithmetic: for the requested coefficients, m = c0 + c1 * s modulo q, *plus the integer
    noise modulo q*, and only then centred to (-q/2, q/2]. A sum that wraps around therefore wraps with its noise in it:
    what is read is a function of the noisy residue alone.
-3. Coefficients that get no noise are not computed (see `ntt.sub_ring_coefficients`), so no rounding and no memory
-   image of the answer can carry them.
+3. Only coefficients at multiples of N/K are computed, K the least power of two that covers the requested ones (see
+   `ntt.sub_ring_coefficients`); those among them that were not requested get no noise, and are dropped at once.
 4. No native library: a hostile ciphertext meets NumPy arithmetic on arrays of known size, never C++ parsing.
 """
 
