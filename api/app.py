@@ -14,6 +14,7 @@ from api.openapi.document import build_document
 from api.problems import register_problems
 from api.request_scope import surround_requests
 from api.settings import ApiSettings
+from api.stream_slots import StreamSlots
 from api.verbs import Verbs
 from secure_ds import __version__
 from secure_ds.core.principal import Caller
@@ -27,7 +28,7 @@ DESCRIPTION = (
 
 
 def create_app(verbs: Verbs, settings: ApiSettings) -> Flask:
-    """Return the application; it holds no state but its metrics."""
+    """Return the application; it holds no state but its metrics and the count of open streams."""
     app = Flask("api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
     app.url_map.strict_slashes = True
@@ -55,10 +56,12 @@ def _document_text() -> str:
 
 
 def _givers(verbs: Verbs, settings: ApiSettings, metrics: Metrics) -> Givers:
+    slots = StreamSlots(settings.max_streams)
     return {
         Verbs: lambda: verbs,
         ApiSettings: lambda: settings,
         Metrics: lambda: metrics,
+        StreamSlots: lambda: slots,
         Caller: lambda: authenticate(request, verbs, settings),
         RawBody: lambda: RawBody(request, settings.max_blob_bytes),
     }

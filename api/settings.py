@@ -13,6 +13,7 @@ class ApiSettings:
         network_zone: where this listener is reached from, as the policies name it; one zone per listener.
         stream_seconds: longest life of one event stream; clients reconnect, and are authenticated again.
         heartbeat_seconds: longest silence on an event stream.
+        max_streams: event streams open at once; fewer than there are threads, which each of them holds one of.
     """
 
     max_json_bytes: int = 16 * 2**20
@@ -20,3 +21,4 @@ class ApiSettings:
     network_zone: str = "internal"
     stream_seconds: float = 300.0
     heartbeat_seconds: float = 10.0
+    max_streams: int = 32

@@ -1,11 +1,14 @@
 """Training jobs, their events and their released steps."""
 
+from contextlib import ExitStack
+
 from flask import Response
 
 from api.blueprints.parameters import EventHeaders, IdempotencyHeaders
 from api.openapi import OperationBlueprint
 from api.settings import ApiSettings
 from api.sse import MEDIA_TYPE, EventFrame, event_stream
+from api.stream_slots import StreamSlots
 from api.verbs import Verbs
 from secure_ds.core.principal import Caller
 from secure_ds.wire.base import JobId, Page
@@ -43,14 +46,25 @@ def cancel_job(verbs: Verbs, caller: Caller, job_id: JobId) -> JobView:
 
 @jobs.operation("GET", "/v1/jobs/{job_id}/events", media=(MEDIA_TYPE,), model=EventFrame)
 def job_events(
-    verbs: Verbs, caller: Caller, settings: ApiSettings, job_id: JobId, query: EventQuery, headers: EventHeaders
+    verbs: Verbs,
+    caller: Caller,
+    settings: ApiSettings,
+    slots: StreamSlots,
+    job_id: JobId,
+    query: EventQuery,
+    headers: EventHeaders,
 ) -> Response:
     """Follow a job as server-sent events.
 
-    The stream ends with the job, after `limit` events, or after some minutes; reconnect with `Last-Event-ID`.
+    The stream ends with the job, after `limit` events, or after some minutes; reconnect with `Last-Event-ID`. Whoever
+    has too many streams open is answered 503.
     """
-    events = verbs.job_events(caller, job_id, headers.last_event_id, query.limit)
-    return event_stream(events, lifetime=settings.stream_seconds, heartbeat=settings.heartbeat_seconds)
+    with ExitStack() as slot:
+        slot.callback(slots.take(caller.principal.id))
+        events = verbs.job_events(caller, job_id, headers.last_event_id, query.limit)
+        stream = event_stream(events, lifetime=settings.stream_seconds, heartbeat=settings.heartbeat_seconds)
+        stream.call_on_close(slot.pop_all().close)
+        return stream
 
 
 @jobs.operation("GET", "/v1/jobs/{job_id}/steps")

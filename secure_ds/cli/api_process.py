@@ -10,7 +10,11 @@ from secure_ds.services.facade import Services
 
 def run_api(settings: Settings) -> None:
     """Serve the REST API until SIGTERM."""
-    limits = ApiSettings(max_json_bytes=settings.max_json_bytes, max_blob_bytes=settings.max_blob_bytes)
+    limits = ApiSettings(
+        max_json_bytes=settings.max_json_bytes,
+        max_blob_bytes=settings.max_blob_bytes,
+        max_streams=settings.api_threads // 2,
+    )
     serve_tcp(
         lambda: create_app(Services(build_service_context(settings)), limits),
         settings.api_host,
