@@ -25,16 +25,30 @@ class Profile:
         parameters: the CKKS parameters.
         input_scale: scale of every uploaded column; a power of two, so exact in every encoding.
         eta: tolerance of the norm check at upload.
+        statistical_bits: least statistical security of `REFERENCE_ANSWERS` answers; noise is raised where it must be.
     """
 
     name: str
     parameters: Parameters
     input_scale: float
     eta: float
+    statistical_bits: float
 
 
-STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 40, 40, 60, 60)), 2.0**50, 2.0**-20)
-FAST = Profile("fast-8192", Parameters.from_bits(8192, (46, 46, 44, 43, 34)), 2.0**32, 2.0**-8)
+REFERENCE_ANSWERS = 32
+"""Number of answers for which a profile states its statistical bits."""
+
+STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 40, 40, 60, 60)), 2.0**50, 2.0**-20, 48.0)
+FAST = Profile("fast-8192", Parameters.from_bits(8192, (46, 46, 44, 43, 34)), 2.0**32, 2.0**-8, 40.0)
 
 PROFILES = {profile.name: profile for profile in (STRONG, FAST)}
 DEFAULT = STRONG
+
+
+def statistical_bits_of(parameters: Parameters) -> float:
+    """Return the least statistical security that jobs under these parameters have at `REFERENCE_ANSWERS` answers.
+
+    Parameters of no profile are held to the default's.
+    """
+    own = (profile.statistical_bits for profile in PROFILES.values() if profile.parameters == parameters)
+    return next(own, DEFAULT.statistical_bits)

@@ -7,6 +7,7 @@ whom the secret key was sealed together with that upload key.
 
 import base64
 import json
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -20,8 +21,11 @@ from secure_ds.data.signed_descriptor import open_descriptor
 CIPHERTEXT_KIND = "ciphertext"
 
 
+@lru_cache(maxsize=64)
 def open_own_descriptor(envelope: bytes) -> DatasetDescriptor:
     """Return the descriptor of an envelope that is signed by the upload key the descriptor names.
+
+    A pure function of the envelope, remembered: every blob of an upload asks again.
 
     Raises:
         InvalidEnvelope: the envelope is malformed or its signature does not hold.

@@ -31,7 +31,9 @@ POINT = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encodi
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with records, a feature map, and a profile that is quick and not safe."""
     monkeypatch.setitem(
-        PROFILES, "fast-8192", Profile("fast-8192", Parameters.from_bits(4096, (26, 25, 25, 27)), 2.0**24, 2.0**-8)
+        PROFILES,
+        "fast-8192",
+        Profile("fast-8192", Parameters.from_bits(4096, (26, 25, 25, 27)), 2.0**24, 2.0**-8, 40.0),
     )
     monkeypatch.setattr(
         "tests.simulators.services.PUBLIC_KEYS",

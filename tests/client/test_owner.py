@@ -31,7 +31,7 @@ DECLARATION = Declaration(
     label="sick",
     limits=Limits(epsilon=1.0, delta=1e-5, purposes=("research",), max_decryptions=32),
     unit=PrivacyUnit(),
-    profile=Profile("test-4096", Parameters.from_bits(4096, (26, 25, 25, 27)), 2.0**24, 2.0**-8),
+    profile=Profile("test-4096", Parameters.from_bits(4096, (26, 25, 25, 27)), 2.0**24, 2.0**-8, 40.0),
 )
 
 

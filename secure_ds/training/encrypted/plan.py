@@ -31,6 +31,7 @@ from secure_ds.ckks.planner import (
     plan_logistic,
     statistical_bits,
 )
+from secure_ds.ckks.profiles import REFERENCE_ANSWERS, statistical_bits_of
 from secure_ds.core.digest import digest_json
 from secure_ds.privacy.approximation import MIN_SIGMA_ON_GRID
 from secure_ds.privacy.calibration import release_step, variance_on_grid
@@ -285,12 +286,18 @@ def _circuit_and_noise(facts: DescriptorFacts, settings: Settings, units: int) -
     room = DEFAULT_MAX_SIGMA
     while True:
         circuit = _circuit(facts, settings, room)
-        least = flooding_sigma(circuit, MIN_STATISTICAL_BITS, facts.max_decryptions)
+        least = _least_sigma(circuit, facts.max_decryptions)
         mechanism = calibrate(_sensitivities(circuit, settings.steps), units, facts.records_per_person, least)
         if mechanism.sigma <= room:
             check_headroom(circuit, mechanism.sigma)
             return circuit, mechanism
         room *= 2
+
+
+def _least_sigma(circuit: CircuitPlan, tau: int) -> float:
+    """The flooding rule: what the profile promises over its reference number of answers, and the least over all tau."""
+    promised = flooding_sigma(circuit, statistical_bits_of(circuit.parameters), min(tau, REFERENCE_ANSWERS))
+    return max(promised, flooding_sigma(circuit, MIN_STATISTICAL_BITS, tau))
 
 
 def _circuit(facts: DescriptorFacts, settings: Settings, max_sigma: float) -> CircuitPlan:

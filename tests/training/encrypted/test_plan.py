@@ -104,6 +104,13 @@ def test_many_decryptions_raise_the_noise_and_lower_the_cost() -> None:
     assert many.epsilon_after(many.steps) < few.epsilon_after(few.steps) <= 1.0
 
 
+@settings(deadline=None, max_examples=30)
+@given(n=st.integers(50, 20_000), d=st.integers(2, 300), epsilon=st.floats(0.1, 8))
+def test_the_default_profile_keeps_48_bits_over_32_answers(n: int, d: int, epsilon: float) -> None:
+    made = make_plan(facts(n, d, max_decryptions=32), request(epsilon=epsilon))
+    assert made.statistical_bits >= 48 - 1e-9
+
+
 def test_small_epsilon_gets_a_circuit_with_more_room() -> None:
     made = plan(epsilon=0.01)
     assert made.sigma > 256
