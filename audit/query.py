@@ -16,6 +16,7 @@ from audit.entry import Entry, Outcome
 from audit.errors import InvalidCursor
 
 MAX_PAGE: Final = 1000  # entries
+MAX_INDEX: Final = 2**63 - 1  # what a database's integer column holds
 EXACT_FIELDS: Final = ("tenant", "action", "outcome", "dataset_id", "job_id", "model_id", "object_id", "request_id")
 _CURSOR: Final = re.compile(r"v1:(0|[1-9][0-9]{0,18})")
 
@@ -86,6 +87,6 @@ def decode_cursor(cursor: str) -> int:
     except (binascii.Error, ValueError) as error:
         raise InvalidCursor("the cursor is not one that this log handed out") from error
     match = _CURSOR.fullmatch(text)
-    if match is None or encode_cursor(int(match[1])) != cursor:
+    if match is None or int(match[1]) > MAX_INDEX or encode_cursor(int(match[1])) != cursor:
         raise InvalidCursor("the cursor is not one that this log handed out")
     return int(match[1])

@@ -192,7 +192,8 @@ def test_a_page_that_ends_exactly_has_no_next(log: AuditLog) -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "!!", "djE6", "djE6LTE", encode_cursor(3) + "A", encode_cursor(3) + "=", "é"]
+    "cursor",
+    ["", "x", "!!", "djE6", "djE6LTE", encode_cursor(3) + "A", encode_cursor(3) + "=", encode_cursor(2**63), "é"],
 )
 def test_cursors_of_others_are_refused(log: AuditLog, cursor: str) -> None:
     with pytest.raises(InvalidCursor):
