@@ -2,7 +2,8 @@
 
 Rules:
 1. Nothing is done, read or counted before the policy said yes.
-2. The entry of an allowed operation is appended in the operation's own transaction: no entry, no operation.
+2. The entry of an allowed operation is appended in the operation's own transaction: no entry, no operation. What only
+   reads, and may read much, commits its entry first and then reads without a lock.
 3. A refusal is recorded in a transaction of its own, since the operation's transaction is rolled back.
 4. What another tenant owns is answered, and filed in the caller's log, like what does not exist.
 """

@@ -1,4 +1,8 @@
-"""Query, export and prove the audit log. Reading the log is an operation like any other: it is in the log."""
+"""Query, export and prove the audit log. Reading the log is an operation like any other: it is in the log.
+
+The entry is committed first and the log read afterwards, in a transaction that holds no lock: a search that takes long
+keeps nobody from writing.
+"""
 
 import json
 from collections.abc import Iterator
@@ -36,6 +40,7 @@ def query_audit(context: ServiceContext, caller: Caller, query: AuditQuery) -> P
     with context.store.write() as work:
         details = query.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
         _permit(context, work, caller, Action.AUDIT_QUERY, query=details)
+    with context.store.read() as work:
         try:
             page = work.audit.query(_filter(caller, query), query.cursor, query.limit)
         except (InvalidCursor, OutOfRange) as error:
@@ -94,6 +99,7 @@ def prove_inclusion(context: ServiceContext, caller: Caller, index: int, size: i
     """
     with context.store.write() as work:
         _permit(context, work, caller, Action.AUDIT_PROVE, index=index)
+    with context.store.read() as work:
         try:
             size = work.audit.head().size if size is None else size
             entry = work.audit.entry(index)
@@ -116,6 +122,7 @@ def prove_consistency(
     """
     with context.store.write() as work:
         _permit(context, work, caller, Action.AUDIT_PROVE, old_size=old_size)
+    with context.store.read() as work:
         try:
             new_size = work.audit.head().size if new_size is None else new_size
             path = work.audit.consistency_proof(old_size, new_size)

@@ -29,6 +29,7 @@ def list_datasets(
     user = user_facts(caller.principal)
     with context.store.write() as work:
         permit(context, work, caller, Action.DATASET_LIST, Tenant(id=tenant), Subject())
+    with context.store.read() as work:
 
         def may_see(rows: Sequence[DatasetSummary]) -> Sequence[DatasetSummary]:
             def question(row: DatasetSummary) -> Request:

@@ -36,6 +36,7 @@ def list_jobs(
     user = user_facts(caller.principal)
     with context.store.write() as work:
         permit(context, work, caller, Action.JOB_LIST, Tenant(id=tenant), Subject(dataset_id=dataset_id))
+    with context.store.read() as work:
 
         def may_see(rows: Sequence[JobRow]) -> Sequence[JobRow]:
             def question(row: JobRow) -> Request:

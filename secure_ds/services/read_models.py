@@ -26,6 +26,7 @@ def list_models(context: ServiceContext, caller: Caller, cursor: str | None = No
     user = user_facts(caller.principal)
     with context.store.write() as work:
         permit(context, work, caller, Action.MODEL_LIST, Tenant(id=tenant), Subject())
+    with context.store.read() as work:
 
         def may_see(rows: Sequence[ModelRow]) -> Sequence[ModelRow]:
             def question(row: ModelRow) -> Request:
