@@ -107,7 +107,7 @@ def test_many_decryptions_raise_the_noise_and_lower_the_cost() -> None:
 @settings(deadline=None, max_examples=30)
 @given(n=st.integers(50, 20_000), d=st.integers(2, 300), epsilon=st.floats(0.1, 8))
 def test_the_default_profile_keeps_48_bits_over_32_answers(n: int, d: int, epsilon: float) -> None:
-    made = make_plan(facts(n, d, max_decryptions=32), request(epsilon=epsilon))
+    made = make_plan(facts(n, d, max_decryptions=32, limit_epsilon=8.0), request(epsilon=epsilon))
     assert made.statistical_bits >= 48 - 1e-9
 
 
