@@ -3,13 +3,19 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.hostile_owner import HostileOwner
-from tests.prepared import Prepared, prepared
+from tests.prepared import Hands, Prepared, prepared
 
 
 @pytest.fixture
 def ready(tmp_path: Path) -> Prepared:
     """An installation with a ready data set and a queued job, the test's own."""
     return prepared(tmp_path)
+
+
+@pytest.fixture
+def hands(ready: Prepared) -> Hands:
+    """A worker that has claimed the job and stands before its first step."""
+    return Hands(ready.installation)
 
 
 @pytest.fixture
