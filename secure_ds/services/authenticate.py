@@ -15,7 +15,7 @@ from audit.entry import Actor, ActorKind, EntryDraft, Outcome
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller, Principal, Role
 from secure_ds.services.context import ServiceContext
-from secure_ds.services.errors import ExpiredToken, InvalidToken
+from secure_ds.services.errors import ExpiredToken, InvalidToken, UserDiffers
 from secure_ds.services.gate import unavailable_parts
 from secure_ds.store.rows import TokenRow, UserRow
 from secure_ds.store.unit_of_work import Store, UnitOfWork
@@ -71,12 +71,15 @@ def who_am_i(caller: Caller) -> WhoAmI:
 
 
 def issue_token(store: Store, user: UserRow, lifetime: timedelta) -> IssuedToken:
-    """Make a token for a user, adding the user if they are new. For the operator on the service's own machine."""
+    """Make a token for a user, adding the user if they are new. For the operator on the service's own machine.
+
+    Raises:
+        UserDiffers: the user exists with other attributes; a token would speak for somebody else than was named.
+    """
     token_id, secret = new_id("tok"), secrets.token_urlsafe(32)
     with store.write() as work:
         now = work.now
-        if work.users.get(user.id) is None:
-            work.users.add(user)
+        _require_same(work.users.get(user.id) or _added(work, user), user)
         work.tokens.add(TokenRow(token_id, user.id, _hash(secret), now, now + lifetime))
         _record(work, "token:issue", user, token_id)
     return IssuedToken(token_id, f"sds_{token_id.removeprefix('tok_')}_{secret}")
@@ -94,6 +97,20 @@ def revoke_token(store: Store, token_id: str) -> None:
             raise InvalidToken("there is no such token")
         work.tokens.revoke(token_id)
         _record(work, "token:revoke", found[1], token_id)
+
+
+def _added(work: UnitOfWork, user: UserRow) -> UserRow:
+    work.users.add(user)
+    return user
+
+
+def _require_same(known: UserRow, named: UserRow) -> None:
+    names = ("tenant", "roles", "purposes", "clearance", "disabled")
+    if differing := [name for name in names if getattr(known, name) != getattr(named, name)]:
+        raise UserDiffers(
+            f"a user {known.id} exists with another {' and '.join(differing)}",
+            remedy="name the user as they were added, or choose another user name",
+        )
 
 
 def _record(work: UnitOfWork, action: str, user: UserRow, token_id: str) -> None:

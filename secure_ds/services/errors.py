@@ -49,6 +49,13 @@ class ExpiredToken(ServiceError):
     kind = "unauthenticated"
 
 
+class UserDiffers(ServiceError):
+    """A user of this name exists, with other attributes than were named."""
+
+    code = "user_differs"
+    kind = "conflict"
+
+
 class AccessDenied(ServiceError):
     """Policy says no; the detail names what would be needed."""
 

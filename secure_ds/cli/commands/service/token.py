@@ -37,7 +37,8 @@ def issue(
 ) -> None:
     """Make a token for a user; a new user is added with these attributes. It is shown once.
 
-    Run it on the service's own machine. A user that exists keeps the attributes they have.
+    Run it on the service's own machine. User names are unique across tenants; a user that
+    exists is named with the attributes they were added with, else no token is made.
 
     \b
     Example:
