@@ -16,12 +16,14 @@ from pathlib import Path
 
 import httpx
 
+from hsm.uri import parse_uri
 from secure_ds.cli.children import Child
 from secure_ds.core.settings import Settings
 
 PROCESSES = ("custodian", "api", "worker")
 RESTART_SECONDS = 0.5
 START_SECONDS = 60.0
+PIN_FROM_ENVIRONMENT = "env:"  # a pin-source of a key store's URI
 STOP_SECONDS = 10.0
 log = logging.getLogger("secure_ds.up")
 
@@ -116,7 +118,7 @@ class Supervisor:
         with child.log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603  our own interpreter and module
                 [sys.executable, "-m", "secure_ds.cli.main", child.name],
-                env=self._environment(),
+                env=self._environment(child.name),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -124,5 +126,14 @@ class Supervisor:
             )
         child.started(process)
 
-    def _environment(self) -> dict[str, str]:
-        return {**os.environ, "SECURE_DS_HOME": str(self._settings.home)}
+    def _environment(self, name: str) -> dict[str, str]:
+        """The supervisor's own, less what only the custodian may know."""
+        secret = None if name == "custodian" else _pin_variable(self._settings.keystore_uri)
+        kept = {key: value for key, value in os.environ.items() if key != secret}
+        return {**kept, "SECURE_DS_HOME": str(self._settings.home)}
+
+
+def _pin_variable(keystore_uri: str) -> str | None:
+    """The environment variable that holds the key store's PIN, if one does."""
+    source = parse_uri(keystore_uri).pin_source if keystore_uri else None
+    return source.removeprefix(PIN_FROM_ENVIRONMENT) if source and source.startswith(PIN_FROM_ENVIRONMENT) else None
