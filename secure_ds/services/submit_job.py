@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from policies.actions import Action
 from policies.request import Context, epsilon_in_micro
+from policies.verdict import Decision
 from policies.vocabulary import Door
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.core.digest import digest_bytes
@@ -43,21 +44,28 @@ def submit_job(context: ServiceContext, caller: Caller, body: JobSubmit, idempot
         BudgetRefused: the data set's budget or decryptions do not cover it; the facts say what would fit.
     """
     once = Idempotency(caller, idempotency_key, body)
-    with context.store.read() as work:
-        if answered := once.answered(work, JobView):
-            return answered
+    with context.store.write() as work:
         dataset = find_dataset(work, body.dataset_id)
         at_the_edge = Context(door=Door.HTTP, purpose=body.purpose)
-        decide(context, caller, Action.JOB_SUBMIT, dataset_facts(dataset), at_the_edge)
+        decision = decide(context, caller, Action.JOB_SUBMIT, dataset_facts(dataset), at_the_edge)
+        if answered := once.answered(work, JobView):
+            return _repeated(work, caller, answered, decision)
     plan = _plan(dataset, body)
     job_id = new_id("job")
     grant = _grant(context, caller, job_id, body, plan)
     job = _row(context, caller, job_id, dataset, body, plan, grant)
     with context.store.write() as work:
         if answered := once.answered(work, JobView):
-            return answered
+            return _repeated(work, caller, answered, decision)
         _admit(context, work, caller, job, plan)
         return once.remember(work, job_view(job), status=202)
+
+
+def _repeated(work: UnitOfWork, caller: Caller, answered: JobView, decision: Decision) -> JobView:
+    """Give the first answer again; asking for it is an operation too."""
+    subject = Subject(dataset_id=answered.dataset_id, job_id=answered.id)
+    record(work, caller, Action.JOB_SUBMIT, subject, decision, details={"repeated": True})
+    return answered
 
 
 def _plan(dataset: DatasetRow, body: JobSubmit) -> EncryptedPlan:
