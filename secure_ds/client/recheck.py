@@ -2,17 +2,28 @@
 
 Evaluation is deterministic, so an honest step gives the very bytes whose digest the custodian answered and the log
 recorded. The weights of each step follow from the answers before it.
+
+What was recorded comes from the service, which could show another history to whoever rechecks. `require_certified`
+holds it against the custodian's own list of what it decrypted, signed in the model's certificate.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from secure_ds.ckks.weights import quantise
+from secure_ds.client.errors import ClientError
 from secure_ds.core.digest import digest_bytes
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
 from secure_ds.training.encrypted.logistic import weights_after, weights_digest
 from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.wire.certificate import Predicate
 from secure_ds.wire.jobs import StepView
+
+
+class NotAsCertified(ClientError):
+    """What the service says of a job is not what the custodian signed."""
+
+    code = "not_as_certified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,33 @@ def recheck(
         step = recorded[number]
         agree = weights_digest(weights) == step.weights_digest
         yield RecheckedStep(number, step.ciphertext_digest, digest_bytes(ciphertext), agree)
+
+
+def require_certified(
+    claims: Predicate, job_id: str, descriptor_digest: str, plan: EncryptedPlan, steps: Sequence[StepView]
+) -> None:
+    """Make sure that job, data set, plan and recorded steps are those of the job's certificate.
+
+    Args:
+        claims: of the certificate, its signature checked.
+        job_id: the job that is rechecked.
+        descriptor_digest: of the descriptor whose files it is recomputed from.
+        plan: the job's plan, as the service says.
+        steps: all recorded steps of the job, as the service says.
+
+    Raises:
+        NotAsCertified: one of them differs; names it.
+    """
+    said = [(step.step, step.weights_digest, step.ciphertext_digest) for step in steps]
+    signed = [(entry.step, entry.weights_digest, entry.ciphertext_digest) for entry in claims.ledger]
+    agree = {
+        "job": job_id == claims.job_id,
+        "data set": descriptor_digest == claims.data.descriptor_digest,
+        "plan": plan.digest == claims.plan_digest,
+        "steps": said == signed,
+    }
+    if differing := [name for name, same in agree.items() if not same]:
+        raise NotAsCertified(f"what the service shows is not what the job's certificate states: {', '.join(differing)}")
 
 
 def _answers_before(recorded: dict[int, StepView], number: int) -> list[list[int]]:

@@ -56,7 +56,7 @@ def verify_model(certificate: bytes, weights: bytes, keys: PublicKeys) -> ModelR
         weights: the model file, as downloaded.
         keys: the service's public keys, pinned earlier.
     """
-    statement = _signed_statement(certificate, keys)
+    statement = signed_statement(certificate, keys)
     if statement is None:
         failed = Check("signature", False, "the certificate is not signed by the pinned certificate key")
         return ModelReport((failed,), None)
@@ -65,7 +65,8 @@ def verify_model(certificate: bytes, weights: bytes, keys: PublicKeys) -> ModelR
     return ModelReport((signed, *checks), statement.predicate)
 
 
-def _signed_statement(certificate: bytes, keys: PublicKeys) -> Statement | None:
+def signed_statement(certificate: bytes, keys: PublicKeys) -> Statement | None:
+    """Return what a certificate states, or None where the pinned certificate key did not sign it."""
     key = load_pem_public_key(keys.certificate_key.encode())
     if not isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey):
         return None

@@ -8,12 +8,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from secure_ds.cli.connection import Session, connected
 from secure_ds.client.errors import ClientError
 from secure_ds.client.package import Package
-from secure_ds.client.recheck import RecheckedStep
+from secure_ds.client.recheck import NotAsCertified, RecheckedStep, require_certified
 from secure_ds.client.recheck import recheck as recheck_steps
-from secure_ds.data.descriptor import FileReference
+from secure_ds.client.verify import signed_statement
+from secure_ds.data.descriptor import DatasetDescriptor, FileReference
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
 from secure_ds.training.encrypted.plan import EncryptedPlan
 from secure_ds.wire.base import Message
+from secure_ds.wire.certificate import Predicate
 
 
 class StepView(Message):
@@ -42,6 +44,9 @@ def recheck(session: Session, job_id: str, wanted: tuple[int, ...], package: Pat
     """Recompute a job's steps from the ciphertexts, and compare what was decrypted.
 
     Every file is compared with the digest that the data's owner signed. Without --package the files are downloaded.
+    The steps of a job that succeeded are those of its certificate, verified with the pinned key; of any other job they
+    are what the service says, and so is the result.
+
     Exit code 0 means that every step agrees: the trainer did what the plan says.
 
     \b
@@ -49,8 +54,12 @@ def recheck(session: Session, job_id: str, wanted: tuple[int, ...], package: Pat
       secure-ds job recheck job_... --step 0 --step 3
     """
     job, steps = session.client.job(job_id), session.client.steps(job_id)
-    blocks = _blocks(session, job.dataset_id, package)
-    plan = EncryptedPlan.from_json(job.plan)
+    descriptor, plan = session.client.descriptor(job.dataset_id), EncryptedPlan.from_json(job.plan)
+    if job.model_id is None:
+        session.printer.note("The job has no certificate: its steps are what the service says they were.")
+    else:
+        require_certified(_claims(session, job.model_id), job.id, descriptor.digest, plan, steps)
+    blocks = _blocks(session, descriptor, package)
     found = list(recheck_steps(blocks, plan, steps, wanted or range(len(steps))))
     columns = {
         "step": lambda view: view.step,
@@ -63,14 +72,21 @@ def recheck(session: Session, job_id: str, wanted: tuple[int, ...], package: Pat
         raise TrainerDeviated(f"steps {deviating} do not follow from the ciphertexts, the plan and the answers before")
 
 
-def _blocks(session: Session, dataset_id: str, package: Path | None) -> EncryptedBlocks:
-    descriptor = session.client.descriptor(dataset_id)
+def _claims(session: Session, model_id: str) -> Predicate:
+    certificate = session.client.download_certificate(session.client.model(model_id))
+    statement = signed_statement(certificate, session.trust.pinned(session.profile.url))
+    if statement is None:
+        raise NotAsCertified("the job's certificate is not signed by the pinned certificate key")
+    return statement.predicate
+
+
+def _blocks(session: Session, descriptor: DatasetDescriptor, package: Path | None) -> EncryptedBlocks:
     if package is not None:
         owner = Ed25519PublicKey.from_public_bytes(bytes.fromhex(descriptor.upload_key))
         return EncryptedBlocks(descriptor, Package(package, owner).read)
 
     def download(reference: FileReference) -> bytes:
-        return session.client.download_blob(dataset_id, reference.digest)
+        return session.client.download_blob(descriptor.dataset_id, reference.digest)
 
     return EncryptedBlocks(descriptor, download)
 
