@@ -40,3 +40,19 @@ def test_a_job_from_records_to_certified_model(tmp_path: Path, database_url: str
     assert budget.epsilon_reserved == 0
     assert 0 < budget.epsilon_spent <= 2.0
     assert budget.decryptions_used == done.steps_total
+
+
+def test_a_job_whose_epsilon_cannot_be_doubled_is_certified_all_the_same(tmp_path: Path) -> None:
+    installation = Installation(tmp_path, f"sqlite:///{tmp_path}/test.db")
+    owner = installation.caller("alice")
+    descriptor = installation.ready_dataset(owner, profile=STRONG, epsilon=8.0)
+    job = installation.submit(owner, descriptor.dataset_id, epsilon=8.0, radius=4.0, steps=1)
+    installation.run()
+    done = installation.services.show_job(owner, job.id)
+    assert (done.state, done.failure) == ("succeeded", None)
+    certificate = installation.services.download_certificate(owner, done.model_id or "")
+    weights = installation.services.download_weights(owner, done.model_id or "")
+    report = verify_model(certificate, weights, installation.services.public_keys())
+    assert report.passed
+    assert report.claims is not None
+    assert report.claims.privacy.epsilon_for_persons_in_two_data_sets is None
