@@ -4,6 +4,7 @@ What the certificate says about privacy comes from the custodian's journal and t
 whoever asks. A job has one certificate; asking again returns the same bytes.
 """
 
+from fractions import Fraction
 from typing import Any
 
 import rfc8785
@@ -23,6 +24,7 @@ from secure_ds.custodian.journal import Registration
 from secure_ds.custodian.keyring import CERTIFICATES
 from secure_ds.custodian.registration import held_key
 from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.privacy.errors import DeltaTooSmall
 from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED, epsilon_of
 from secure_ds.privacy.mechanism import NEIGHBOURS
 from secure_ds.services.planning import ledger_limit
@@ -167,8 +169,16 @@ def _privacy_claim(descriptor: DatasetDescriptor, plan: EncryptedPlan) -> Privac
         records_per_person=descriptor.unit.records_per_person,
         accountant=ACCOUNTANT,
         event=plan.mechanism.to_json(),
-        epsilon_for_persons_in_two_data_sets=epsilon_of(4 * units, plan.request.delta, 2 * distance),
+        epsilon_for_persons_in_two_data_sets=_epsilon_twice(plan, units, 2 * distance),
     )
+
+
+def _epsilon_twice(plan: EncryptedPlan, units: int, distance: Fraction) -> float | None:
+    """Epsilon for somebody whose records count twice (mu doubled); None where none can be stated at this delta."""
+    try:
+        return epsilon_of(4 * units, plan.request.delta, distance)
+    except DeltaTooSmall:
+        return None
 
 
 def _custody_claim(

@@ -1,8 +1,9 @@
 """The upload check: is every record of a block normalised, and every label 0 or 1?
 
 The worker sends three ciphertexts a block, whose right decryption is the same for every honest data set. The custodian
-decrypts them, compares, and lets one bit out. Each block gets one verdict for life, so the check cannot be used as an
-oracle: whoever asks again with other ciphertexts is refused.
+decrypts them, compares, and lets one bit out. Each block gets one verdict for life, and after the first failure nothing
+more is checked. So an honest data set tells nothing, and a worker that sends something else than the check's circuit
+learns one bit a block, until the first "no" (see the threat model).
 """
 
 import base64
@@ -37,6 +38,8 @@ def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
         return NormVerdict(passed=known.passed)
     if known is not None or message.block >= descriptor.n_blocks:
         raise CheckRefused("this block has its verdict already, or does not exist")
+    if context.journal.checks_made(message.dataset_id) != context.journal.checks_passed(message.dataset_id):
+        raise CheckRefused("another block of this data set has failed; nothing more is checked")
     key = key_facts(context, registration, descriptor)
     decision = ask_policy(context, Action.KEY_CHECK, key, tenant=registration.tenant)
     passed = _decrypt_and_compare(context, registration, descriptor, message.block, ciphertexts)

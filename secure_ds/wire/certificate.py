@@ -47,8 +47,9 @@ class PrivacyClaim(Message):
     records_per_person: int
     accountant: str = Field(description="name and version")
     event: dict[str, Any]
-    epsilon_for_persons_in_two_data_sets: float = Field(
-        description="what holds for a person whose records are in two data sets trained on alike"
+    epsilon_for_persons_in_two_data_sets: float | None = Field(
+        description="what holds for a person whose records are in two data sets trained on alike; null: nothing up to "
+        "epsilon = 100 can be stated at this delta"
     )
 
 
@@ -86,9 +87,7 @@ class Predicate(Message):
     trust: list[str]
     code_version: str
     policy_version: str
-    audit: dict[str, Any] = Field(
-        description="the log's entry about this model, its inclusion proof, the checkpoint"
-    )
+    audit: dict[str, Any] = Field(description="the log's entry about this model, its inclusion proof, the checkpoint")
     issued_at: str
 
 

@@ -49,6 +49,9 @@ class QuoteView(Message):
     epsilon: float
     delta: float
     epsilon_left: float
+    epsilon_charged: float | None = Field(
+        description="what the job would use up; less than asked where flooding adds noise"
+    )
     steps: int | None
     sigma: float | None = Field(description="noise standard deviation, in units of the gradient sum")
     sensitivity: float | None

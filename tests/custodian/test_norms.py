@@ -67,6 +67,18 @@ def test_a_block_has_one_verdict_for_life(ready: Prepared, uploaded: DatasetDesc
     assert custodian.journal.checks_made(uploaded.dataset_id) == 1
 
 
+def test_after_one_failed_block_nothing_more_is_checked(ready: Prepared) -> None:
+    installation, directory = ready.installation, ready.installation.home / "package-two-blocks"
+    package = installation.encrypt(directory, random_records(n=4100, features=1), Ed25519PrivateKey.generate())
+    installation.register(ready.owner, package, directory)
+    installation.upload(ready.owner, package)
+    custodian, found = installation.custodian, ciphertexts(ready, package.descriptor)
+    failing = NormCiphertexts(another_valid(found.norms), found.squares, found.labels)
+    assert not check_norms(custodian, question(package.descriptor, failing, block=1)).passed
+    with pytest.raises(CheckRefused, match="another block"):
+        check_norms(custodian, question(package.descriptor, found))
+
+
 def test_a_ready_data_set_is_checked_no_more(ready: Prepared) -> None:
     asked = question(ready.descriptor, ciphertexts(ready, ready.descriptor))
     assert check_norms(ready.installation.custodian, asked).passed  # the stored verdict

@@ -267,6 +267,7 @@ class SimulatedService:
             epsilon=body.epsilon,
             delta=body.delta,
             epsilon_left=1.25,
+            epsilon_charged=0.5,
             steps=4,
             sigma=12.5,
             sensitivity=1.0,

@@ -30,6 +30,7 @@ def _rows(view: QuoteView) -> dict[str, Any]:
         "admissible": "yes" if view.admissible else "no",
         "because": view.refusals or None,
         "epsilon": f"{view.epsilon:.6g} of {view.epsilon_left:.6g} left (delta {view.delta:.6g})",
+        "privacy charged": view.epsilon_charged,
         "steps": view.steps,
         "noise": f"sigma {view.sigma:.6g}, sensitivity {view.sensitivity:.6g}" if view.sigma else None,
         "decryptions": f"{view.decryptions_needed} of {view.decryptions_left} left",
