@@ -45,7 +45,7 @@ def test_a_job_from_records_to_certified_model(tmp_path: Path, database_url: str
 def test_a_job_whose_epsilon_cannot_be_doubled_is_certified_all_the_same(tmp_path: Path) -> None:
     installation = Installation(tmp_path, f"sqlite:///{tmp_path}/test.db")
     owner = installation.caller("alice")
-    descriptor = installation.ready_dataset(owner, profile=STRONG, epsilon=8.0, max_decryptions=4096)
+    descriptor = installation.ready_dataset(owner, profile=STRONG, epsilon=6.0, max_decryptions=4096)
     job = installation.submit(owner, descriptor.dataset_id, epsilon=5.0, radius=4.0, steps=1)
     installation.run()
     done = installation.services.show_job(owner, job.id)
