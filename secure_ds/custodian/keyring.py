@@ -18,6 +18,7 @@ from hsm.interface import KeyStore
 from hsm.keys import Algorithm, KeyRef, KeyState
 from hsm.public_keys import PublicKey, public_bytes
 from hsm.sealing import open_sealed
+from secure_ds.core.key_labels import wrapping_label
 from secure_ds.wire.service import PublicKeys
 
 SEALING = "sealing"
@@ -46,7 +47,7 @@ class Keyring:
 
     def wrap_secret(self, tenant: str, secret: bytes, context: bytes) -> bytes:
         """Close a CKKS secret key under its tenant's wrapping key."""
-        return wrap_blob(self._keystore, self._key(f"wrap/{tenant.lower()}", Algorithm.AES256_KW), secret, context)
+        return wrap_blob(self._keystore, self._key(wrapping_label(tenant), Algorithm.AES256_KW), secret, context)
 
     def unwrap_secret(self, wrapped: bytes, context: bytes) -> bytes:
         """Open what `wrap_secret` closed. Raises `BlobBroken`."""

@@ -6,6 +6,7 @@ from policies.explain import explain as explain_decision
 from policies.request import Context, Request
 from policies.vocabulary import Door
 from secure_ds.core.ids import is_id
+from secure_ds.core.key_labels import is_of_another_tenant
 from secure_ds.core.principal import Caller
 from secure_ds.services.context import CustodyError, ServiceContext
 from secure_ds.services.errors import InvalidQuery
@@ -27,10 +28,12 @@ from secure_ds.wire.service import (
 
 @verb(Action.KEY_LIST)
 def list_keys(context: ServiceContext, caller: Caller) -> Page[KeyView]:
-    """Return the HSM's keys: labels, versions, states; never material."""
+    """Return the service's keys and the caller's tenant's own: labels, versions, states; never material."""
+    tenant = caller.principal.tenant
     with context.store.write() as work:
-        permit(context, work, caller, Action.KEY_LIST, Tenant(id=caller.principal.tenant), Subject())
-    return Page(items=[KeyView(**key) for key in context.custody.health().keys])
+        permit(context, work, caller, Action.KEY_LIST, Tenant(id=tenant), Subject())
+    keys = [KeyView.model_validate(key) for key in context.custody.health().keys]
+    return Page(items=[key for key in keys if not is_of_another_tenant(key.label, tenant)])
 
 
 @verb(Action.POLICY_READ)

@@ -46,3 +46,11 @@ def test_the_service_itself_keeps_the_refusal_with_its_grounds(installation: Ins
     kept = [entry for entry in seen_by(installation, None) if entry["tenant"] is None and entry["outcome"] == "denied"]
     assert [entry["dataset_id"] for entry in kept] == [dataset_id]
     assert kept[0]["decision"]["policies"] == ["other-tenant"]
+
+
+def test_keys_of_other_tenants_are_not_listed(installation: Installation) -> None:
+    for tenant in ("clinic", "Clinic"):
+        installation.custodian.keyring.wrap_secret(tenant, b"secret", b"context")
+    officer = installation.caller("sofia", Role.SECURITY_OFFICER)
+    shown = {key.label for key in installation.services.list_keys(officer).items}
+    assert shown == {"sealing", "certificates", "grants", "checkpoints", "wrap/clinic"}
