@@ -8,7 +8,7 @@ from audit.entry import Actor, ActorKind, EntryDraft, Outcome
 from policies.actions import Action
 from policies.decision import PolicyEngine
 from policies.enforcement import Denied, enforce
-from policies.entities import Resource, Service
+from policies.entities import Job, KeySet, Resource, Service
 from policies.request import Context, Request
 from policies.vocabulary import Door, ServiceKind
 from secure_ds.core.clock import Clock
@@ -47,9 +47,26 @@ def ask_policy(
     try:
         return enforce(context.policy, Door.CUSTODIAN, request).to_record()
     except Denied as denied:
-        refused = entry(action, resource.tenant, outcome=Outcome.DENIED, decision=denied.decision.to_record())
+        refused = entry(
+            action,
+            resource.tenant,
+            outcome=Outcome.DENIED,
+            decision=denied.decision.to_record(),
+            **_about(resource),
+        )
         log_now(context, refused)
         raise PolicyRefused(str(denied)) from denied
+
+
+def _about(resource: Resource) -> dict[str, str]:
+    """Where the log files a resource; a key is filed under its data set, whose id it has."""
+    match resource:
+        case KeySet():
+            return {"dataset_id": resource.id}
+        case Job():
+            return {"job_id": resource.id}
+        case _:
+            return {"object_id": resource.id}
 
 
 def entry(
