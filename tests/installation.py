@@ -1,7 +1,7 @@
 """A whole installation inside one test process: real database, real key store, real custodian, real worker.
 
-The custodian is spoken to through its own WSGI application, so every message crosses the same checks as over its socket.
-A test may hand in another source of noise: that is the only "test build" there is.
+The custodian is spoken to through its own WSGI application, so every message crosses the same checks as over its
+socket. A test may hand in another source of noise: that is the only "test build" there is.
 """
 
 import base64
@@ -169,7 +169,11 @@ def declaration(
     columns = [{"name": name, "low": -1.0, "high": 1.0} for name in records.columns if name != "label"]
     return Declaration(
         tenant=tenant,
-        feature_map=parse_feature_map(json.dumps({"map": "declared_bounds", "version": 1, "columns": columns, "unit_ball": {"bias": 0.5, "radius": 1.0}})),
+        feature_map=parse_feature_map(
+            json.dumps(
+                {"map": "declared_bounds", "version": 1, "columns": columns, "unit_ball": {"bias": 0.5, "radius": 1.0}}
+            )
+        ),
         label="label",
         limits=Limits(epsilon=epsilon, delta=delta, purposes=purposes, max_decryptions=max_decryptions),
         unit=PrivacyUnit(),
@@ -183,4 +187,3 @@ def random_records(n: int = 60, features: int = 3, seed: int = 1) -> Records:
     X = draw.uniform(-1, 1, (n, features))
     columns = {f"x{index}": X[:, index] for index in range(features)}
     return Records({**columns, "label": (X[:, 0] > 0).astype(float)})
-
