@@ -49,9 +49,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _socket_path_fits(self) -> Self:
         if len(os.fsencode(self.socket)) > MAX_SOCKET_PATH:
-            raise ValueError(
-                f"custodian_socket: a Unix socket path has at most {MAX_SOCKET_PATH} bytes; shorten home"
-            )
+            raise ValueError(f"custodian_socket: a Unix socket path has at most {MAX_SOCKET_PATH} bytes; shorten home")
         return self
 
     @property
