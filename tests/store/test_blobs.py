@@ -181,6 +181,7 @@ def test_delete_removes_parts_and_finished_blobs(blobs: Blobs) -> None:
 @pytest.mark.parametrize(
     ("dataset_id", "digest"),
     [("../etc", DIGEST), ("ds_" + "a" * 25 + "/", DIGEST), (DATASET, "sha256:../../passwd"), (DATASET, DIGEST.upper())],
+    ids=["parent folder", "slash in the id", "path in the digest", "upper case"],
 )
 def test_names_that_lead_elsewhere_are_refused(blobs: Blobs, dataset_id: str, digest: str) -> None:
     for action in (
