@@ -11,6 +11,7 @@ Columns of the encrypted matrix: features 0 to d - 1 (the bias is the last), the
 y - 1/2 for records and 0 in empty slots. One record per slot.
 """
 
+import itertools
 import math
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -132,12 +133,12 @@ class DatasetDescriptor(_Closed):
     @property
     def scale(self) -> float:
         """`input_scale` as a number."""
-        return float.fromhex(self.input_scale)
+        return _number(self.input_scale)
 
     @property
     def tolerance(self) -> float:
         """`eta` as a number."""
-        return float.fromhex(self.eta)
+        return _number(self.eta)
 
     @property
     def n_blocks(self) -> int:
@@ -180,7 +181,7 @@ class DatasetDescriptor(_Closed):
         return self
 
     def _check_scale(self) -> None:
-        scale = float.fromhex(self.input_scale)
+        scale = self.scale
         if scale.hex() != self.input_scale:
             raise ValueError("input_scale must be written as float.hex writes it")
         if not 2.0**10 <= scale <= self.parameters.modulus(self.parameters.top_level):
@@ -191,8 +192,9 @@ class DatasetDescriptor(_Closed):
             raise ValueError(f"eta must be above 0 and at most {MAX_ETA}, written as float.hex writes it")
 
     def _check_blocks(self) -> None:
-        expected = [(column, block) for column in range(self.n_columns) for block in range(self.n_blocks)]
-        if [(entry.column, entry.block) for entry in self.blocks] != expected:
+        places = itertools.product(range(self.n_columns), range(self.n_blocks))  # never held: there may be millions
+        in_order = all((entry.column, entry.block) == place for entry, place in zip(self.blocks, places, strict=False))
+        if len(self.blocks) != self.n_columns * self.n_blocks or not in_order:
             raise ValueError(f"blocks must list {self.n_columns} columns x {self.n_blocks} blocks once each, in order")
         size = ciphertext_bytes(self.parameters, self.parameters.top_level)
         if any(entry.bytes != size for entry in self.blocks):
@@ -223,6 +225,13 @@ def parse_descriptor(data: bytes) -> DatasetDescriptor:
     if descriptor.canonical != data:
         raise InvalidDescriptor("the descriptor must be canonical JSON (RFC 8785), without repeated fields")
     return descriptor
+
+
+def _number(text: str) -> float:
+    try:
+        return float.fromhex(text)
+    except OverflowError:
+        raise ValueError("input_scale and eta must be numbers that a float can hold") from None
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -1,11 +1,12 @@
 """A descriptor has one spelling and agrees with itself; every contradiction is refused by name."""
 
 import json
+import tracemalloc
 
 import pytest
 import rfc8785
 
-from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
+from secure_ds.data.descriptor import MAX_RECORDS, DatasetDescriptor, parse_descriptor
 from secure_ds.data.errors import InvalidDescriptor
 from tests.data.descriptors import PARAMETERS, descriptor_json, digest
 
@@ -103,6 +104,7 @@ BAD = {
     "scale too small": ({"input_scale": (1.0).hex()}, "input_scale must be between"),
     "scale too large": ({"input_scale": (2.0**200).hex()}, "input_scale must be between"),
     "scale nan": ({"input_scale": "nan"}, "input_scale must be between"),
+    "scale beyond floats": ({"input_scale": "0x1p+5000"}, "a float can hold"),
     "scale text": ({"input_scale": "x"}, "hexadecimal"),
     "missing block": (blocks(lambda b: b[:-1]), "once each, in order"),
     "repeated block": (blocks(lambda b: [*b, b[-1]]), "once each, in order"),
@@ -118,6 +120,7 @@ BAD = {
     "eta negative": ({"eta": (-(2.0**-10)).hex()}, "eta must be above 0"),
     "eta nan": ({"eta": "nan"}, "eta must be above 0"),
     "eta spelling": ({"eta": "0x1p-10"}, "float.hex"),
+    "eta beyond floats": ({"eta": "0x1p+5000"}, "a float can hold"),
     "eta text": ({"eta": "x"}, "hexadecimal"),
     "upload key": ({"upload_key": "zz"}, "upload_key"),
 }
@@ -134,6 +137,18 @@ def test_contradictions_are_refused(name):
 def test_what_is_no_object_is_refused(data):
     with pytest.raises(InvalidDescriptor):
         parse_descriptor(data)
+
+
+def test_an_absurd_number_of_blocks_costs_no_memory():
+    columns = [{"name": f"x{index}", "low": 0, "high": 1} for index in range(255)]
+    wide = {"feature_map": VALID["feature_map"] | {"columns": columns}, "n_features": 256}
+    text = rfc8785.dumps(VALID | wide | {"n_records": MAX_RECORDS})
+    tracemalloc.start()
+    with pytest.raises(InvalidDescriptor, match="once each, in order"):
+        parse_descriptor(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24
 
 
 def test_a_message_never_repeats_the_input():
