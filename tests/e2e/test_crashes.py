@@ -6,6 +6,7 @@
 import os
 import random
 import time
+from collections import Counter
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.e2e.live import LiveInstance, patiently
 from tests.e2e.owner import finished, job_body, ready_dataset, submit
 from tests.installation import declaration, random_records
 
-KILLS = int(os.environ.get("E2E_KILLS", "5"))
+KILLS = int(os.environ.get("E2E_KILLS", "3"))
 SEED = int(os.environ.get("E2E_SEED", "20261122"))
 LONGEST_PAUSE = 4.0  # seconds between two kills; about the time a process takes to come back
 MAX_DECRYPTIONS = 600
@@ -46,6 +47,7 @@ def test_jobs_survive_killed_processes(database_url: str) -> None:
             for job in evidence.jobs():
                 evidence.check_model(job, owner, keys)
         _require_checks_that_can_fail(evidence)
+        _report(evidence)
 
 
 def _kill_on_and_on(
@@ -78,3 +80,12 @@ def _require_checks_that_can_fail(evidence: Evidence) -> None:
         cut = [*evidence.entries[:index], *evidence.entries[index + 1 :]]
         with pytest.raises(AssertionError):
             Evidence(evidence.store, evidence.journal, cut, evidence.descriptor).check_all()
+
+
+def _report(evidence: Evidence) -> None:
+    """What the long run shows with `pytest -s`."""
+    jobs, actions = evidence.jobs(), Counter(entry["action"] for entry in evidence.entries)
+    print(
+        f"\n{KILLS} kills, seed {SEED}: {len(jobs)} jobs succeeded, {actions['key:use']} answers, "
+        f"{actions['ledger:spend']} payments, {actions['job:run']} claims, {len(evidence.entries)} entries verified"
+    )
