@@ -16,13 +16,14 @@ from secure_ds.client.errors import ProblemError
 from secure_ds.core.principal import Role
 from secure_ds.jobs.lifecycle import is_final
 from tests.e2e.evidence import Evidence, read_log
-from tests.e2e.live import LiveInstance, patiently
+from tests.e2e.live import LiveInstance, eventually, patiently
 from tests.e2e.owner import finished, job_body, ready_dataset, submit
 from tests.installation import declaration, random_records
 
 KILLS = int(os.environ.get("E2E_KILLS", "3"))
 SEED = int(os.environ.get("E2E_SEED", "20261122"))
-LONGEST_PAUSE = 4.0  # seconds between two kills; about the time a process takes to come back
+LONGEST_PAUSE = 1.0  # seconds from the first sign of progress to the kill; a step takes a quarter of one
+STEPS = 24
 MAX_DECRYPTIONS = 600
 
 
@@ -53,10 +54,10 @@ def test_jobs_survive_killed_processes(database_url: str) -> None:
 def _kill_on_and_on(
     live: LiveInstance, chance: random.Random, owner: Client, officer: Client, dataset_id: str
 ) -> list[str]:
-    """Kill while there is always a job running; return the checkpoints seen on the way."""
+    """Kill each time a running job has moved on; return the checkpoints seen on the way."""
     checkpoints: list[str] = []
     for _ in range(KILLS):
-        _keep_busy(live, owner, dataset_id)
+        _await_progress(live, owner, dataset_id)
         time.sleep(chance.uniform(0.0, LONGEST_PAUSE))
         live.kill(chance.choice(PROCESSES), chance.choice(["all", "parent", "child"]))
         try:
@@ -66,11 +67,21 @@ def _kill_on_and_on(
     return checkpoints
 
 
-def _keep_busy(live: LiveInstance, owner: Client, dataset_id: str) -> None:
-    with live.store().read() as work:
-        jobs = work.jobs.list(None, None, dataset_id, None, 1000)
-    if all(is_final(job.state) for job in jobs):
-        submit(owner, job_body(dataset_id))
+def _await_progress(live: LiveInstance, owner: Client, dataset_id: str) -> None:
+    """Wait until a job is in the middle of its work, submitting one when there is none."""
+    store, before = live.store(), None
+
+    def moved_on() -> bool:
+        nonlocal before
+        with store.read() as work:
+            jobs = work.jobs.list(None, None, dataset_id, None, 1000)
+        done = sum(job.steps_done for job in jobs)
+        if all(is_final(job.state) for job in jobs):
+            submit(owner, job_body(dataset_id, steps=STEPS))
+        before = done if before is None else before
+        return done > before
+
+    eventually(moved_on, 60, "no job moves on")
 
 
 def _require_checks_that_can_fail(evidence: Evidence) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import psycopg
-import pytest
 from sqlalchemy import make_url
 
 from secure_ds.client.client import fresh_key
@@ -23,14 +22,20 @@ PROMPTLY = 10.0  # seconds
 AT_ONCE = 20  # more than the pool has connections
 
 
-@pytest.fixture
-def live(database_url: str) -> Iterator[LiveInstance]:
-    with LiveInstance(database_url) as instance:
-        instance.start()
-        yield instance
+def test_a_log_that_cannot_be_written_refuses_promptly_and_work_goes_on(database_url: str) -> None:
+    with LiveInstance(database_url) as live:
+        live.start()
+        hold_the_log(live)
 
 
-def test_a_log_that_cannot_be_written_refuses_promptly_and_work_goes_on(live: LiveInstance) -> None:
+def test_without_custodian_what_needs_it_answers_503_and_jobs_wait() -> None:
+    with LiveInstance() as live:
+        live.start()
+        do_without_custodian(live)
+
+
+def hold_the_log(live: LiveInstance) -> None:
+    """Hold the log while a job runs, people ask and one submits."""
     owner = live.client("alice", Role.DATA_OWNER)
     descriptor = make_dataset(live)
     running = submit(owner, job_body(descriptor.dataset_id, steps=24))
@@ -47,7 +52,8 @@ def test_a_log_that_cannot_be_written_refuses_promptly_and_work_goes_on(live: Li
     assert finished(owner, running.id).state == "succeeded"
 
 
-def test_without_custodian_what_needs_it_answers_503_and_jobs_wait(live: LiveInstance) -> None:
+def do_without_custodian(live: LiveInstance) -> None:
+    """Kill the custodian while a job runs, submit, and let it come back."""
     owner = live.client("alice", Role.DATA_OWNER)
     descriptor = make_dataset(live)
     running = submit(owner, job_body(descriptor.dataset_id, steps=24))
