@@ -68,7 +68,7 @@ class Installation:
             store=self.store,
             blobs=LocalBlobs(self.home / "blobs"),
             policy=self.policy,
-            custody=RpcCustody(httpx.WSGITransport(create_server(self.custodian))),
+            custody=RpcCustody(httpx.WSGITransport(create_server(self.custodian, over_socket=False))),
             clock=self.clock,
             origin=ORIGIN,
             max_blob_bytes=2**30,
@@ -151,8 +151,8 @@ class Installation:
 
 def software_keystore(path: Path) -> SoftwareKeyStore:
     """A key store of a test's own."""
-    os.environ.setdefault("SECURE_DS_TEST_PIN", "1234-test")
-    return SoftwareKeyStore(path, PinVariable("SECURE_DS_TEST_PIN"))
+    os.environ.setdefault("TEST_KEYSTORE_PIN", "1234-test")
+    return SoftwareKeyStore(path, PinVariable("TEST_KEYSTORE_PIN"))
 
 
 def declaration(

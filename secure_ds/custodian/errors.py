@@ -8,6 +8,8 @@ class CustodianRefusal(Exception):
 
     code: ClassVar[str] = "refused"
     remedy: ClassVar[str | None] = None
+    recorded: ClassVar[bool] = False
+    """Whether whoever raises it files it, with what they know; else the door does."""
 
 
 class KeyRejected(CustodianRefusal):
@@ -39,6 +41,7 @@ class LimitExceeded(CustodianRefusal):
     """The limits the owner signed do not cover it, by the custodian's own count."""
 
     code = "owner_limit_exceeded"
+    recorded = True
 
 
 class PlanMismatch(CustodianRefusal):
@@ -57,12 +60,14 @@ class PolicyRefused(CustodianRefusal):
     """The policies, asked at the third door, say no."""
 
     code = "policy_denied"
+    recorded = True
 
 
 class StepConflict(CustodianRefusal):
     """The step was paid for with another ciphertext; it has one answer."""
 
     code = "step_conflict"
+    recorded = True
 
 
 class StepOutOfOrder(CustodianRefusal):

@@ -1,7 +1,8 @@
 """The custodian's door: a few POSTs on a Unix socket that only its owner may open.
 
 Rules: one act at a time; the caller must be the same user as this process (SO_PEERCRED), whatever the socket's mode
-says; refusals are 409 with a code, parts that do not answer are 503, and anything unexpected is 500 without a word.
+says; refusals are in the audit log and answered 409 with a code, parts that do not answer are 503, and anything
+unexpected is 500 without a word.
 """
 
 import logging
@@ -15,12 +16,13 @@ from typing import Any
 from flask import Flask, Response, request
 from pydantic import ValidationError
 
+from audit.entry import Outcome
 from audit.errors import AuditUnavailable
 from hsm.errors import HsmError
 from secure_ds.custodian.answering import answer_step
 from secure_ds.custodian.certificates import certify
 from secure_ds.custodian.checkpoints import checkpoint
-from secure_ds.custodian.context import CustodianContext, deliver
+from secure_ds.custodian.context import CustodianContext, deliver, entry, log_now
 from secure_ds.custodian.errors import CustodianRefusal
 from secure_ds.custodian.grants import grant
 from secure_ds.custodian.norms import check_norms
@@ -47,14 +49,21 @@ MAX_BODY_BYTES = 64 * 2**20
 log = logging.getLogger("secure_ds.custodian")
 
 
-def create_server(context: CustodianContext) -> Flask:
-    """Return the WSGI application; owed audit entries are delivered before it takes the first question."""
+def create_server(context: CustodianContext, *, over_socket: bool = True) -> Flask:
+    """Return the WSGI application; owed audit entries are delivered before it takes the first question.
+
+    Args:
+        context: the custodian's parts.
+        over_socket: whether callers come over a Unix socket and must show that they are this process' own user. Only a
+            caller inside this very process may do without.
+    """
     deliver(context)
     app = Flask("secure_ds.custodian")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     lock = threading.Lock()
     for name, (kind, act) in _acts(context).items():
-        app.add_url_rule(f"/{name}", name, _endpoint(kind, act, lock), methods=["POST"])
+        endpoint = _endpoint(context, kind, act, lock, over_socket=over_socket)
+        app.add_url_rule(f"/{name}", name, endpoint, methods=["POST"])
     return app
 
 
@@ -72,25 +81,34 @@ def _acts(context: CustodianContext) -> dict[str, tuple[type[Message], Callable[
     }
 
 
-def _endpoint(kind: type[Message], act: Callable[[Any], Message], lock: threading.Lock) -> Callable[[], Response]:
+def _endpoint(
+    context: CustodianContext,
+    kind: type[Message],
+    act: Callable[[Any], Message],
+    lock: threading.Lock,
+    *,
+    over_socket: bool,
+) -> Callable[[], Response]:
     def answer() -> Response:
-        if not _is_own_user(request.environ):
+        if over_socket and not _is_own_user(request.environ):
             return _reply(403, CustodianError(code="foreign_peer", detail="this socket serves one user only"))
         try:
             message = kind.model_validate_json(request.get_data(cache=False))
         except ValidationError:
             return _reply(400, CustodianError(code="malformed", detail="not a message of this act"))
         with lock:
-            return _act(act, message)
+            return _act(context, act, message)
 
     return answer
 
 
-def _act(act: Callable[[Any], Message], message: Message) -> Response:
+def _act(context: CustodianContext, act: Callable[[Any], Message], message: Message) -> Response:
     try:
-        return _reply(200, act(message))
-    except CustodianRefusal as refusal:
-        return _reply(409, CustodianError(code=refusal.code, detail=str(refusal), remedy=refusal.remedy))
+        try:
+            return _reply(200, act(message))
+        except CustodianRefusal as refusal:
+            _record(context, message, refusal)
+            return _reply(409, CustodianError(code=refusal.code, detail=str(refusal), remedy=refusal.remedy))
     except (HsmError, StoreUnavailable, AuditUnavailable) as error:
         log.error("a part does not answer: %s", type(error).__name__)
         return _reply(503, CustodianError(code="unavailable", detail="a part of the custodian does not answer"))
@@ -99,10 +117,19 @@ def _act(act: Callable[[Any], Message], message: Message) -> Response:
         return _reply(500, CustodianError(code="internal", detail="the custodian failed; nothing was released"))
 
 
+def _record(context: CustodianContext, message: Message, refusal: CustodianRefusal) -> None:
+    """File a refusal that nobody else has filed; what it is about is the asker's word, so it goes to the service."""
+    if refusal.recorded:
+        return
+    about = {name: getattr(message, name, None) for name in ("dataset_id", "job_id")}
+    details = {"asked": type(message).__name__, "code": refusal.code}
+    log_now(context, entry("key:refuse", None, outcome=Outcome.DENIED, details=details, **about))
+
+
 def _is_own_user(environ: dict[str, Any]) -> bool:
     peer = environ.get("gunicorn.socket")
     if peer is None:
-        return True  # the test client has no socket
+        return False
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, user, _ = struct.unpack("3i", credentials)
     return bool(user == os.getuid())

@@ -75,9 +75,11 @@ def units_within(epsilon: float, delta: float, distance: Fraction = _NO_DISTANCE
     _check_delta(delta)
     exact_epsilon, available = Decimal(epsilon), CONTEXT.subtract(Decimal(delta), _slack(Decimal(epsilon), distance))
     if available <= _MARGIN:
+        needed = _float_up(_slack(exact_epsilon, distance))
+        right = f"delta must be above {needed:.3g}" if needed < 1 else "epsilon must be smaller"
         raise DeltaTooSmall(
-            f"delta = {delta:.3g} does not cover the mechanism's own failure probability; "
-            f"it must be above {_float_up(_slack(exact_epsilon, distance)):.3g} at epsilon = {epsilon:.6g}"
+            f"delta = {delta:.3g} at epsilon = {epsilon:.6g} does not cover the mechanism's own failure probability; "
+            + right
         )
     high = 1
     while _delta(high, exact_epsilon) <= available:

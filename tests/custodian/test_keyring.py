@@ -67,7 +67,7 @@ def test_a_token_that_lacks_what_is_needed_is_named_at_the_start(
 
 
 def test_the_probe_notices_a_token_that_is_gone(tmp_path: Path, keystore: KeyStore) -> None:
-    failing = FailingKeyStore(tmp_path / "failing.sdkf", PinVariable("SECURE_DS_TEST_PIN"))
+    failing = FailingKeyStore(tmp_path / "failing.sdkf", PinVariable("TEST_KEYSTORE_PIN"))
     keyring = Keyring(failing, ORIGIN)
     keyring.probe()
     failing.present = False

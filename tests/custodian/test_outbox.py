@@ -83,7 +83,7 @@ def test_no_answer_is_heard_while_the_log_is_away(hands: Hands, monkeypatch: pyt
     """The answer is stored and owed; when the log is back, the same question gets it, and the log has it once."""
     ciphertext = hands.evaluate()
     hands.pay(ciphertext)
-    server = create_server(hands.installation.custodian).test_client()
+    server = create_server(hands.installation.custodian, over_socket=False).test_client()
     question = hands.question(ciphertext).model_dump_json()
     with monkeypatch.context() as away:
         away.setattr(AuditLog, "append", _unavailable)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from audit.stores.sql import SqlStore
 from hsm.pin import PinVariable
+from secure_ds.core.ids import new_id
 from secure_ds.custodian import server
 from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.registration import held_key, unwrapped
@@ -46,7 +47,7 @@ def custodian(ready: Prepared) -> CustodianContext:
 
 @pytest.fixture
 def http(custodian: CustodianContext) -> FlaskClient:
-    return create_server(custodian).test_client()
+    return create_server(custodian, over_socket=False).test_client()
 
 
 def acts_of(app: Flask) -> set[str]:
@@ -127,7 +128,8 @@ class Peer:
 
 
 @pytest.mark.parametrize("act", sorted(ACTS))
-def test_another_user_is_turned_away_before_the_question_is_read(http: FlaskClient, act: str) -> None:
+def test_another_user_is_turned_away_before_the_question_is_read(custodian: CustodianContext, act: str) -> None:
+    http = create_server(custodian).test_client()
     foreign = http.post(f"/{act}", data="{", environ_overrides={"gunicorn.socket": Peer(os.getuid() + 1)})
     assert (foreign.status_code, error(foreign).code) == (403, "foreign_peer")
     own = http.post(f"/{act}", data="{", environ_overrides={"gunicorn.socket": Peer(os.getuid())})
@@ -197,12 +199,12 @@ def test_a_token_that_is_away_is_503_and_loses_nothing(tmp_path: Path) -> None:
     opened: list[FailingKeyStore] = []
 
     def open_failing(path: Path) -> FailingKeyStore:
-        opened.append(FailingKeyStore(path, PinVariable("SECURE_DS_TEST_PIN")))
+        opened.append(FailingKeyStore(path, PinVariable("TEST_KEYSTORE_PIN")))
         return opened[0]
 
     ready = prepared(tmp_path, open_failing)
     keystore, hands = opened[0], Hands(ready.installation)
-    http = create_server(ready.installation.custodian).test_client()
+    http = create_server(ready.installation.custodian, over_socket=False).test_client()
     ciphertext = hands.evaluate()
     hands.pay(ciphertext)
     questions = {
@@ -225,3 +227,17 @@ def test_a_token_that_is_away_is_503_and_loses_nothing(tmp_path: Path) -> None:
 
 def error(response: Any) -> CustodianError:
     return CustodianError.model_validate_json(response.data)
+
+
+def test_a_refusal_that_nobody_filed_is_filed_at_the_door(ready: Prepared) -> None:
+    http = create_server(ready.installation.custodian, over_socket=False).test_client()
+    unknown = new_id("ds")
+    assert http.post("/decryptions", json={"dataset_id": unknown}).status_code == 409
+    with ready.installation.store.read() as work:
+        last = work.audit.entry(work.audit.head().size - 1).read().draft
+    assert (last.action, last.dataset_id, last.tenant) == ("key:refuse", unknown, None)
+    assert last.details == {"asked": "DecryptionQuestion", "code": "key_unknown"}
+
+
+def test_a_caller_without_a_socket_is_nobody(custodian: CustodianContext) -> None:
+    assert create_server(custodian).test_client().post("/health", json={}).status_code == 403
