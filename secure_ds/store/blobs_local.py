@@ -58,6 +58,8 @@ class LocalBlobs:
                 raise OffsetMismatch(offset, final.stat().st_size)
             end = part.seek(0, os.SEEK_END)
             if offset != end:
+                if end == 0:
+                    _part(final).unlink()  # nothing has arrived, so nothing is left behind
                 raise OffsetMismatch(offset, end)
             if end == 0:
                 self._keep_names(final.parent)
