@@ -20,6 +20,7 @@ from secure_ds.worker.train import train
 IDLE_SECONDS = 0.2
 PATIENCE_SECONDS = 1.0
 MAX_CLAIMS_WITHOUT_PROGRESS = 50
+NOT_ANSWERING = (StoreUnavailable, AuditUnavailable, CustodyUnavailable)
 log = logging.getLogger("secure_ds.worker")
 
 
@@ -55,7 +56,7 @@ class Worker:
                 self._carry_out(task)
         except LeaseLost:
             log.warning("lease lost; another worker goes on")
-        except (StoreUnavailable, AuditUnavailable, CustodyUnavailable) as error:
+        except NOT_ANSWERING as error:
             log.warning("a part does not answer (%s); trying again", type(error).__name__)
             self._stopping.wait(PATIENCE_SECONDS)
         return True
@@ -76,12 +77,12 @@ class Worker:
             fail(self._context, task, reason)
 
     def _patiently(self, act: Callable[[ServiceContext, Task], None], task: Task) -> None:
-        """Go on under the same lease when the custodian was away for a moment."""
+        """Go on under the same lease when a part was away for a moment; every act may be repeated."""
         while True:
             try:
                 return act(self._context, task)
-            except CustodyUnavailable:
-                log.warning("the custodian does not answer; waiting")
+            except NOT_ANSWERING as error:
+                log.warning("a part does not answer (%s); waiting", type(error).__name__)
                 if self._stopping.wait(PATIENCE_SECONDS):
                     raise
 
