@@ -21,7 +21,6 @@ from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.journal import Journal
 from secure_ds.custodian.keyring import Keyring
 from secure_ds.privacy.discrete_gaussian import SystemRandomBits
-from secure_ds.store.engine import make_engine
 
 TOKEN_LABEL = "secure-ds"  # noqa: S105  the token's name
 INSECURE = (
@@ -58,13 +57,14 @@ def build_custodian(settings: Settings) -> CustodianContext:
     """Open the key store and put the custodian's parts together. Build it after any fork.
 
     Raises:
+        JournalBusy: another custodian of this instance is running.
         HsmUnavailable: the key store cannot be opened now; the message says what to do.
         HsmUsageError, InsecureBackend: it cannot be used as configured.
     """
     _activate_embedded_token(settings)
     keystore = open_keystore(settings.keystore_uri, production=settings.production)
     return CustodianContext(
-        journal=Journal(make_engine(f"sqlite:///{settings.custody / 'journal.db'}")),
+        journal=Journal.open_alone(settings.custody / "journal.db"),
         keyring=Keyring(keystore, settings.origin),
         store=open_store(settings),
         policy=PolicyEngine.load(shipped_directory()),

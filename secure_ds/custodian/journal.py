@@ -3,15 +3,19 @@
 Rules:
 1. Rows are only ever added; the database refuses UPDATE and DELETE.
 2. A spend is durable before the decryption it pays for; an answer is durable before anybody hears it.
-3. What must appear in the audit log is written to the outbox in the same transaction as the act, and is appended to the
+3. One custodian at a time: the journal is locked for as long as its process lives.
+4. What must appear in the audit log is written to the outbox in the same transaction as the act, and is appended to the
    log (exactly once, by its event id) before the custodian replies. A crash in between is made good at the next start.
 """
 
+import fcntl
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Self
 
 from sqlalchemy import (
     BigInteger,
@@ -32,6 +36,11 @@ from sqlalchemy import (
     select,
     text,
 )
+
+from secure_ds.store.engine import make_engine
+
+LOCK_SECONDS: Final = 10.0  # longer than a custodian that was told to end takes
+LOCK_POLL_SECONDS: Final = 0.05
 
 metadata = MetaData()
 
@@ -132,15 +141,41 @@ class Spend:
     units: int
 
 
+class JournalBusy(Exception):
+    """Another custodian of this instance is still running."""
+
+    code = "journal_busy"
+
+
 class Journal:
     """Reads and appends. Open one per process; give it an engine that commits durably."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, lock: BinaryIO | None = None) -> None:
         self._engine = engine
+        self._lock = lock  # held, not used: closing it would let another custodian in
         metadata.create_all(engine)
         with engine.begin() as connection:
             for table in metadata.sorted_tables:
                 _refuse_changes(connection, table.name)
+
+    @classmethod
+    def open_alone(cls, path: Path) -> Self:
+        """Open the journal at `path` for this process alone, for as long as it lives.
+
+        Limits are counted here: two custodians that overlap for a moment, one of them about to end, must not both count
+        before either has paid.
+
+        Raises:
+            JournalBusy: another custodian did not end within `LOCK_SECONDS`.
+        """
+        lock = path.with_suffix(".lock").open("ab")
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                lock.close()
+                raise JournalBusy("another custodian of this instance is running; stop it first")
+            time.sleep(LOCK_POLL_SECONDS)
+        return cls(make_engine(f"sqlite:///{path}"), lock)
 
     @contextmanager
     def append(self) -> Iterator["Page"]:
@@ -272,6 +307,14 @@ class Page:
 
     def _add(self, table: Table, **values: Any) -> None:
         self._connection.execute(insert(table).values(**values))
+
+
+def _locked(lock: BinaryIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _fields(row: Any) -> dict[str, Any]:

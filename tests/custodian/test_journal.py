@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from secure_ds.custodian.journal import Check, Journal, Registration, Spend, metadata
+from secure_ds.custodian import journal as journal_module
+from secure_ds.custodian.journal import Check, Journal, JournalBusy, Registration, Spend, metadata
 from secure_ds.store.engine import make_engine
 
 DIGEST = "sha256:" + "0" * 64
@@ -127,3 +128,13 @@ def test_nobody_else_may_read_the_file(tmp_path: Path, journal: Journal) -> None
     write_one_of_each(journal)
     for path in tmp_path.glob("journal.db*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_a_journal_has_one_custodian_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "LOCK_SECONDS", 0.2)
+    first = Journal.open_alone(tmp_path / "journal.db")
+    with pytest.raises(JournalBusy):
+        Journal.open_alone(tmp_path / "journal.db")
+    assert first.last_checkpoint() is None
+    del first
+    assert Journal.open_alone(tmp_path / "journal.db").last_checkpoint() is None
