@@ -162,6 +162,19 @@ def test_evaluation_keys_of_another_secret_are_refused(hostile: HostileOwner, na
     require_refused(hostile, hostile.submit(directory))
 
 
+def test_the_stated_limit_keys_that_the_check_does_not_use_are_not_found(hostile: HostileOwner) -> None:
+    """The owner deceives about their own records alone: what their jobs release is noise, within budget and paid for."""
+    directory = hostile.encrypt()
+    with generate_secret_key(FAST.parameters) as foreign:
+        hostile.replace_key(directory, "relin", dict(generate_key_files(FAST.parameters, foreign))["relin"])
+    view = hostile.submit(directory)
+    assert view.state == "ready"
+    job = hostile.installation.submit(hostile.caller, view.id, steps=1, radius=4.0)
+    hostile.installation.run()
+    assert hostile.installation.services.show_job(hostile.caller, job.id).state == "succeeded"
+    assert hostile.installation.custodian.journal.releases(view.id) == 1
+
+
 def complex_slots(secret: SecretKey, rows: list[complex]) -> list[bytes]:
     """Encrypt one constant complex record in 40 slots, column by column, under the owner's own key."""
     ring = Keyed(FAST, secret, None)  # type: ignore[arg-type]  # nothing is evaluated
