@@ -163,7 +163,7 @@ def test_evaluation_keys_of_another_secret_are_refused(hostile: HostileOwner, na
 
 
 def test_the_stated_limit_keys_that_the_check_does_not_use_are_not_found(hostile: HostileOwner) -> None:
-    """The owner deceives about their own records alone: what their jobs release is noise, within budget and paid for."""
+    """The owner deceives about their own records alone: their jobs release noise, within budget and paid for."""
     directory = hostile.encrypt()
     with generate_secret_key(FAST.parameters) as foreign:
         hostile.replace_key(directory, "relin", dict(generate_key_files(FAST.parameters, foreign))["relin"])
