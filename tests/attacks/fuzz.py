@@ -7,7 +7,7 @@ mutants themselves. A ring of degree 4096 keeps each ciphertext at 131 kB; the n
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -156,17 +156,20 @@ class Fuzz:
         """Send mutants that the owner announces and signs for."""
         before = self.sent
         for name, data, share in self._files():
-            made = [mutant for mutant in mutants(data, self.seed + 1, int(count * share)) if mutant.data != data]
-            whole = _distinct(mutant for mutant in made if len(mutant.data) == len(data))
+            made = (mutant for mutant in mutants(data, self.seed + 1, int(count * share)) if mutant.data != data)
+            whole: dict[bytes, Mutant] = {}  # a descriptor announces no file twice
             for mutant in made:
                 if len(mutant.data) != len(data):
                     self._announce_other_length(name, mutant)
-            if name == "ciphertext":
-                for start in range(0, len(whole), PLACES_A_SET):
-                    self._send_batch(whole[start : start + PLACES_A_SET])
-            else:
-                for mutant in whole:
+                elif name != "ciphertext":
                     self._send_key(name, mutant)
+                else:
+                    whole[mutant.data] = mutant
+                if len(whole) == PLACES_A_SET:
+                    self._send_batch([*whole.values()])
+                    whole.clear()
+            if whole:
+                self._send_batch([*whole.values()])
         rng = Random(self.seed)
         while self.sent - before < count:
             body = self.original.registration(self.original.columns, parameters=_other_parameters(rng))
@@ -267,11 +270,6 @@ class Fuzz:
         for data in (*self.original.columns, *self.original.keys.values()):
             status = self.http.head(f"{path}/blobs/{digest_bytes(data)}")
             assert (status.headers["Upload-Offset"], status.headers["Upload-Complete"]) == ("0", "?0")
-
-
-def _distinct(found: Iterable[Mutant]) -> list[Mutant]:
-    """A descriptor announces no file twice."""
-    return list({mutant.data: mutant for mutant in found}.values())
 
 
 def _other_parameters(rng: Random) -> dict[str, Any]:
