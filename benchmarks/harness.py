@@ -35,9 +35,11 @@ from secure_ds.data.feature_maps import FeatureMap
 from secure_ds.data.records import Records
 from secure_ds.services.authenticate import issue_token
 from secure_ds.store.rows import UserRow
-from secure_ds.training.encrypted.logistic import train_clear_twin
-from secure_ds.training.encrypted.model_file import LinearModel, read_model
+from secure_ds.training.encrypted.logistic.plan import LogisticPlan
+from secure_ds.training.encrypted.logistic.twin import train_clear_twin
+from secure_ds.training.encrypted.model_file import TrainedModel, read_model
 from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.planning import plan_from_json
 from secure_ds.wire.jobs import JobSubmit, JobView, TrainingRequest
 
 TENANT, PURPOSE, SENSITIVITY = "clinic", "research", 2
@@ -84,7 +86,7 @@ class Trained:
         estimate: what the quote had said about `job_seconds`.
     """
 
-    model: LinearModel
+    model: TrainedModel
     plan: EncryptedPlan
     job_seconds: float
     worker_seconds: float
@@ -105,6 +107,8 @@ class Trained:
 
     def accuracy_without_noise(self, feature_map: FeatureMap, train: Records, test: Records, label: str) -> float:
         """Share that the clear-text twin of the same plan labels right: same circuit and settings, no noise."""
+        if not isinstance(self.plan, LogisticPlan):
+            raise TypeError(f"there is no twin of {self.plan.algorithm} here")
         weights = train_clear_twin(self.plan, feature_map.apply(train), train.columns[label], noise=None)
         return float(np.mean((feature_map.apply(test) @ weights > 0) == test.columns[label]))
 
@@ -123,7 +127,7 @@ class Owner:
             RunFailed: the data set was refused.
         """
         directory, upload_key = self._directory / "package", Ed25519PrivateKey.generate()
-        declaration = Declaration(TENANT, feature_map, label, limits, PrivacyUnit(), DEFAULT)
+        declaration = Declaration(TENANT, feature_map, label, ("0", "1"), limits, PrivacyUnit(), DEFAULT)
         started = time.perf_counter()
         write_package(directory, records, declaration, sealing_key(self._keys), upload_key)
         encrypted = time.perf_counter()
@@ -155,7 +159,7 @@ class Owner:
         job = self._client.job(job.id)
         return Trained(
             model=self._model(job),
-            plan=EncryptedPlan.from_json(job.plan),
+            plan=plan_from_json(job.plan),
             job_seconds=seconds,
             worker_seconds=worked,
             step_seconds=tuple(step["seconds"] for step in steps),
@@ -164,7 +168,7 @@ class Owner:
             estimate=quote.seconds_estimate,
         )
 
-    def _model(self, job: JobView) -> LinearModel:
+    def _model(self, job: JobView) -> TrainedModel:
         if job.model_id is None:
             raise RunFailed(f"the job {job.state}: {job.failure}")
         model = self._client.model(job.model_id)

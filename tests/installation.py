@@ -175,6 +175,7 @@ def declaration(
             )
         ),
         label="label",
+        classes=("no", "yes"),
         limits=Limits(epsilon=epsilon, delta=delta, purposes=purposes, max_decryptions=max_decryptions),
         unit=PrivacyUnit(),
         profile=profile,

@@ -10,15 +10,16 @@ from functools import cache
 from pathlib import Path
 
 from hsm.interface import KeyStore
-from secure_ds.ckks.weights import quantise
 from secure_ds.core.principal import Caller, Role
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.privacy.discrete_gaussian import RandomBits, SystemRandomBits
 from secure_ds.services.planning import plan_for
 from secure_ds.services.run_job import Task, claim, spend_step, store_answer
-from secure_ds.training.encrypted.logistic import weights_after, weights_digest
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.evaluation import evaluator_for
+from secure_ds.training.encrypted.logistic.plan import LogisticPlan
+from secure_ds.training.encrypted.plan import state_digest
+from secure_ds.training.encrypted.release import digest_of
 from secure_ds.wire.custodian import StepQuestion
 from secure_ds.wire.datasets import Envelope
 from secure_ds.wire.jobs import JobView, TrainingRequest
@@ -56,9 +57,11 @@ class Hands:
         self.task: Task = task
         self.job = task.job
         self.descriptor = open_own_descriptor(task.dataset.envelope)
-        self.plan: EncryptedPlan = plan_for(self.descriptor, TrainingRequest.model_validate(dict(self.job.request)))
+        plan = plan_for(self.descriptor, TrainingRequest.model_validate(dict(self.job.request)))
+        assert isinstance(plan, LogisticPlan)
+        self.plan = plan
         self.answers: list[list[int]] = []
-        self._evaluator = stored_blocks(installation.context, self.descriptor).evaluator(self.plan.circuit)
+        self._evaluator = evaluator_for(plan, [stored_blocks(installation.context, self.descriptor)])
 
     @property
     def step(self) -> int:
@@ -68,15 +71,15 @@ class Hands:
     @property
     def weights_digest(self) -> str:
         """Digest of the weights that the step starts from."""
-        return weights_digest(weights_after(self.plan, self.answers))
+        return state_digest(self.plan.state_after(self.answers))
 
     def evaluate(self) -> bytes:
         """Return the ciphertext of the step whose turn it is."""
-        return self._evaluator.step(quantise(weights_after(self.plan, self.answers), self.plan.circuit))
+        return self._evaluator.step(self.plan.state_after(self.answers))[0]
 
     def pay(self, ciphertext: bytes) -> None:
         """Spend the step in the service's ledger."""
-        spend_step(self.installation.context, self.task, self.step, self.weights_digest, ciphertext)
+        spend_step(self.installation.context, self.task, self.step, self.weights_digest, digest_of([ciphertext]))
 
     def question(self, ciphertext: bytes, **changes: object) -> StepQuestion:
         """Return what an honest worker asks about the step, but for the changes."""
@@ -86,7 +89,7 @@ class Hands:
             "step": self.step,
             "fence": self.task.lease.fence,
             "weights_digest": self.weights_digest,
-            "ciphertext": as_text(ciphertext),
+            "ciphertexts": [as_text(ciphertext)],
         }
         return StepQuestion.model_validate(honest | changes)
 

@@ -40,6 +40,7 @@ from secure_ds.wire.datasets import BudgetView
 from secure_ds.wire.jobs import JobSubmit, JobView, TrainingRequest
 
 TENANT, PURPOSE, LABEL = "clinic", "research", "benign"
+CLASSES = ("malignant", "benign")
 EPSILON, DELTA = 1.0, 1e-5
 CHECK_SECONDS = 120.0
 LIMITS = Limits(epsilon=2.0, delta=DELTA, purposes=(PURPOSE,), max_decryptions=64)
@@ -137,7 +138,9 @@ def _split() -> tuple[Records, Records]:
 
 
 def _encrypt(outcome: Outcome, trust: TrustFile, url: str, train: Records, directory: Path) -> Package:
-    declaration = Declaration(TENANT, declared_feature_map("breast_cancer"), LABEL, LIMITS, PrivacyUnit(), DEFAULT)
+    declaration = Declaration(
+        TENANT, declared_feature_map("breast_cancer"), LABEL, CLASSES, LIMITS, PrivacyUnit(), DEFAULT
+    )
     upload_key = Ed25519PrivateKey.generate()
     custodian_key = sealing_key(trust.pinned(url))
     with outcome.phase("encrypt on the owner's machine"):

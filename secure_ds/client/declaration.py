@@ -72,6 +72,7 @@ class DeclarationFile(BaseModel):
             tenant=self.tenant,
             feature_map=self.feature_map,
             label=self.label,
+            classes=(self.classes.negative, self.classes.positive) if self.classes else ("0", "1"),
             limits=self.limits,
             unit=self.unit,
             profile=PROFILES[self.profile],

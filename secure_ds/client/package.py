@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -34,7 +35,7 @@ from secure_ds.core.ids import new_id
 from secure_ds.data.descriptor import ColumnBlock, DatasetDescriptor, FileReference, KeyFile, Limits, PrivacyUnit
 from secure_ds.data.feature_maps import FeatureMap
 from secure_ds.data.feature_maps.unit_ball import slack
-from secure_ds.data.records import FloatArray, Records, binary_labels
+from secure_ds.data.records import FloatArray, Records, class_labels
 from secure_ds.data.sealing import seal, sealing_info
 from secure_ds.data.signed_descriptor import open_descriptor, sign_descriptor
 
@@ -53,7 +54,8 @@ class Declaration:
     Attributes:
         tenant: the owner's organisation.
         feature_map: the public map from records to features.
-        label: name of the column of labels 0 and 1.
+        label: name of the column of labels 0, 1, ...
+        classes: names of the classes, in the order of the labels.
         limits: budget, purposes and number of decryptions.
         unit: whose data neighbouring data sets differ in.
         profile: the CKKS profile.
@@ -62,19 +64,32 @@ class Declaration:
     tenant: str
     feature_map: FeatureMap
     label: str
+    classes: tuple[str, ...]
     limits: Limits
     unit: PrivacyUnit
     profile: Profile
 
 
-def design_matrix(records: Records, feature_map: FeatureMap, label: str) -> FloatArray:
-    """Return (n, d + 2): features with the bias last, slack, and the label as y - 1/2.
+def design_matrix(records: Records, declaration: Declaration) -> FloatArray:
+    """Return (n, d + 1 + label columns): features with the bias last, slack, and the label as `label_columns` makes it.
 
     Raises:
         InvalidRecords: a cell or label cannot be used; the message names row and column.
     """
-    features = feature_map.apply(records)
-    return np.column_stack([features, slack(features), binary_labels(records, label) - 0.5])
+    features = declaration.feature_map.apply(records)
+    labels = class_labels(records, declaration.label, len(declaration.classes))
+    return np.column_stack([features, slack(features), label_columns(labels, len(declaration.classes))])
+
+
+def label_columns(labels: npt.NDArray[np.int64], n_classes: int) -> FloatArray:
+    """Return the encrypted form of labels 0 to c - 1: y - 1/2 as (n, 1) for two classes, [y = k] - 1/c as (n, c) else.
+
+    Every record's row has squared norm 1/4, or 1 - 1/c: what the upload check verifies.
+    """
+    if n_classes == 2:
+        return labels.astype(np.float64).reshape(-1, 1) - 0.5
+    one_hot: FloatArray = np.equal(labels[:, None], np.arange(n_classes)).astype(np.float64)
+    return one_hot - 1.0 / n_classes
 
 
 def write_package(
@@ -100,7 +115,7 @@ def write_package(
         InvalidRecords: a cell or label cannot be used.
         ValueError: the custodian's key is not on P-256.
     """
-    matrix = design_matrix(records, declaration.feature_map, declaration.label)
+    matrix = design_matrix(records, declaration)
     _prepare(directory)
     profile, parameters, dataset_id = declaration.profile, declaration.profile.parameters, new_id("ds")
     public_key = upload_key.public_key().public_bytes_raw().hex()
@@ -118,6 +133,7 @@ def write_package(
         n_records=len(records),
         n_features=declaration.feature_map.n_features,
         feature_map=declaration.feature_map,
+        classes=declaration.classes,
         parameters=parameters,
         input_scale=profile.input_scale.hex(),
         eta=profile.eta.hex(),

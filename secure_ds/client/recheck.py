@@ -10,12 +10,11 @@ holds it against the custodian's own list of what it decrypted, signed in the mo
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from secure_ds.ckks.weights import quantise
 from secure_ds.client.errors import ClientError
-from secure_ds.core.digest import digest_bytes
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
-from secure_ds.training.encrypted.logistic import weights_after, weights_digest
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.evaluation import evaluator_for
+from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
+from secure_ds.training.encrypted.release import digest_of
 from secure_ds.wire.certificate import Predicate
 from secure_ds.wire.jobs import StepView
 
@@ -42,12 +41,12 @@ class RecheckedStep:
 
 
 def recheck(
-    blocks: EncryptedBlocks, plan: EncryptedPlan, steps: Sequence[StepView], wanted: Sequence[int]
+    parts: Sequence[EncryptedBlocks], plan: EncryptedPlan, steps: Sequence[StepView], wanted: Sequence[int]
 ) -> Iterator[RecheckedStep]:
     """Recompute the wanted steps, one after the other.
 
     Args:
-        blocks: the data set's files, as its owner signed them.
+        parts: the files of the plan's data sets, as their owners signed them, in the order of the plan's facts.
         plan: the job's plan, computed again from its inputs.
         steps: all recorded steps of the job.
         wanted: which of them to recompute.
@@ -57,26 +56,25 @@ def recheck(
         BlobChanged: a file is not what its owner signed for.
     """
     recorded = {step.step: step for step in steps}
-    evaluator = blocks.evaluator(plan.circuit)
+    evaluator = evaluator_for(plan, parts)
     for number in wanted:
         if number not in recorded:
             raise ValueError(f"the job has recorded no step {number}")
-        weights = weights_after(plan, _answers_before(recorded, number))
-        ciphertext = evaluator.step(quantise(weights, plan.circuit))
+        state = plan.state_after(_answers_before(recorded, number))
         step = recorded[number]
-        agree = weights_digest(weights) == step.weights_digest
-        yield RecheckedStep(number, step.ciphertext_digest, digest_bytes(ciphertext), agree)
+        agree = state_digest(state) == step.weights_digest
+        yield RecheckedStep(number, step.ciphertext_digest, digest_of(evaluator.step(state)), agree)
 
 
 def require_certified(
-    claims: Predicate, job_id: str, descriptor_digest: str, plan: EncryptedPlan, steps: Sequence[StepView]
+    claims: Predicate, job_id: str, descriptor_digests: Sequence[str], plan: EncryptedPlan, steps: Sequence[StepView]
 ) -> None:
     """Make sure that job, data set, plan and recorded steps are those of the job's certificate.
 
     Args:
         claims: of the certificate, its signature checked.
         job_id: the job that is rechecked.
-        descriptor_digest: of the descriptor whose files it is recomputed from.
+        descriptor_digests: of the descriptors whose files it is recomputed from.
         plan: the job's plan, as the service says.
         steps: all recorded steps of the job, as the service says.
 
@@ -87,7 +85,7 @@ def require_certified(
     signed = [(entry.step, entry.weights_digest, entry.ciphertext_digest) for entry in claims.ledger]
     agree = {
         "job": job_id == claims.job_id,
-        "data set": descriptor_digest == claims.data.descriptor_digest,
+        "data set": list(descriptor_digests) == [claim.descriptor_digest for claim in claims.data],
         "plan": plan.digest == claims.plan_digest,
         "steps": said == signed,
     }

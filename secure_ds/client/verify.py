@@ -21,7 +21,7 @@ from secure_ds.ckks.errors import PlanRefused
 from secure_ds.core.digest import digest_bytes
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.training.encrypted.model_file import InvalidModelFile, read_model
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.planning import plan_from_json
 from secure_ds.wire.certificate import PAYLOAD_TYPE, Predicate, Statement
 from secure_ds.wire.service import PublicKeys
 
@@ -85,7 +85,7 @@ def _check_weights(statement: Statement, weights: bytes, keys: PublicKeys) -> Ch
 def _check_plan(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
     claims = statement.predicate
     try:
-        plan = EncryptedPlan.from_json(claims.plan)
+        plan = plan_from_json(claims.plan)
         passed = plan.digest == claims.plan_digest == read_model(weights).plan_digest
     except (PlanRefused, PrivacyError, InvalidModelFile) as error:
         return Check("plan", False, f"the plan cannot be computed again: {error}")
@@ -95,7 +95,7 @@ def _check_plan(statement: Statement, weights: bytes, keys: PublicKeys) -> Check
 def _check_privacy(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
     claims = statement.predicate
     try:
-        plan = EncryptedPlan.from_json(claims.plan)
+        plan = plan_from_json(claims.plan)
         spent = plan.epsilon_after(plan.steps)
     except (PlanRefused, PrivacyError) as error:
         return Check("privacy", False, f"epsilon cannot be computed again: {error}")

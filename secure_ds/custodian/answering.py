@@ -1,8 +1,8 @@
-"""Answer one step: decrypt a packed ciphertext with the plan's noise added, at most once per (job, step).
+"""Answer one step: decrypt its packed ciphertexts with the plan's noise added, at most once per (job, step).
 
 Order of things, each durable before the next: the service's spend, the custodian's spend, the answer, the audit entry,
 the reply. A crash anywhere leaves either nothing paid and nothing said, or something paid that can be asked for again
-with the same ciphertext. Errors are only ever towards paying too much.
+with the same ciphertexts. Errors are only ever towards paying too much.
 """
 
 import base64
@@ -13,6 +13,8 @@ from policies.actions import Action
 from secure_ds.ckks.decryption import decrypt_released
 from secure_ds.ckks.errors import DecryptionFailed, MalformedCiphertext
 from secure_ds.ckks.format import check_ciphertext
+from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.core.digest import digest_bytes
 from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry, log_now
 from secure_ds.custodian.errors import (
@@ -26,10 +28,11 @@ from secure_ds.custodian.grants import open_grant, plan_of_job, require_within_l
 from secure_ds.custodian.journal import Registration, Spend
 from secure_ds.custodian.registration import held_key, key_facts, unwrapped
 from secure_ds.data.descriptor import DatasetDescriptor
-from secure_ds.privacy.discrete_gaussian import sample_discrete_gaussian
-from secure_ds.training.encrypted.logistic import weights_after, weights_digest
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
+from secure_ds.training.encrypted.release import Release, digest_of
 from secure_ds.wire.custodian import GrantRequest, StepAnswer, StepQuestion
+
+NOT_OF_FORM = "the ciphertexts are not of the form that the plan prescribes"
 
 
 def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer:
@@ -44,16 +47,16 @@ def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer
     granted = open_grant(context, question.grant, question.job_id)
     registration, descriptor = held_key(context, granted.request.dataset_id)
     plan = plan_of_job(context, descriptor, granted)
-    ciphertext = base64.b64decode(question.ciphertext)
-    digest = digest_bytes(ciphertext)
+    ciphertexts = [base64.b64decode(part) for part in question.ciphertexts]
+    digest = digest_of(ciphertexts)
     if stored := _stored_answer(context, registration, question, digest):
         deliver(context)
         return StepAnswer(step=question.step, answer=[str(value) for value in stored], replayed=True)
-    _check_form(plan, descriptor, ciphertext)
     _check_turn(context, plan, question, digest)
+    _check_form(plan, descriptor, question.step, ciphertexts)
     decision = _ask(context, registration, descriptor, granted)
     _spend(context, registration, descriptor, plan, question, digest)
-    answer = _decrypt(context, registration, descriptor, plan, ciphertext)
+    answer = _decrypt(context, registration, descriptor, plan.releases(question.step), ciphertexts)
     _remember(context, registration, question, digest, answer, decision)
     deliver(context)
     return StepAnswer(step=question.step, answer=[str(value) for value in answer], replayed=False)
@@ -80,12 +83,15 @@ def _stored_answer(
     return context.journal.answer(question.job_id, question.step)
 
 
-def _check_form(plan: EncryptedPlan, descriptor: DatasetDescriptor, ciphertext: bytes) -> None:
-    circuit = plan.circuit
+def _check_form(plan: EncryptedPlan, descriptor: DatasetDescriptor, step: int, ciphertexts: list[bytes]) -> None:
+    releases = plan.releases(step)
+    if len(ciphertexts) != len(releases):
+        raise CiphertextRejected(f"the plan prescribes {len(releases)} ciphertexts for this step")
     try:
-        check_ciphertext(ciphertext, descriptor.parameters, circuit.answer_level, circuit.answer_scale)
+        for release, ciphertext in zip(releases, ciphertexts, strict=True):
+            check_ciphertext(ciphertext, descriptor.parameters, release.level, release.scale)
     except MalformedCiphertext:
-        raise CiphertextRejected("the ciphertext is not of the form that the plan prescribes") from None
+        raise CiphertextRejected(NOT_OF_FORM) from None
 
 
 def _check_turn(context: CustodianContext, plan: EncryptedPlan, question: StepQuestion, digest: str) -> None:
@@ -94,7 +100,7 @@ def _check_turn(context: CustodianContext, plan: EncryptedPlan, question: StepQu
     answers = context.journal.answers(question.job_id)
     if question.step != len(answers) or question.step >= plan.steps:
         raise StepOutOfOrder(f"the next step of this job is {len(answers)}")
-    if question.weights_digest != weights_digest(weights_after(plan, answers)):
+    if question.weights_digest != state_digest(plan.state_after(answers)):
         raise StepOutOfOrder("the weights do not follow from the answers given so far")
     with context.store.read() as work:
         recorded = work.steps.get(question.job_id, question.step)
@@ -140,26 +146,35 @@ def _decrypt(
     context: CustodianContext,
     registration: Registration,
     descriptor: DatasetDescriptor,
-    plan: EncryptedPlan,
-    ciphertext: bytes,
+    releases: tuple[Release, ...],
+    ciphertexts: list[bytes],
 ) -> list[int]:
-    """Noise first, modulo q; then centre; then round to the plan's public grid."""
-    circuit = plan.circuit
-    noise = sample_discrete_gaussian(plan.noise_variance, len(circuit.positions), context.noise)
+    noise = [release.draw_noise(context.noise) for release in releases]
     try:
         with unwrapped(context, registration) as secret:
-            noisy = decrypt_released(
-                descriptor.parameters,
-                secret,
-                ciphertext,
-                level=circuit.answer_level,
-                scale=circuit.answer_scale,
-                positions=circuit.positions,
-                noise=noise,
-            )
+            return [
+                value
+                for release, ciphertext, drawn in zip(releases, ciphertexts, noise, strict=True)
+                for value in _release(descriptor.parameters, secret, release, ciphertext, drawn)
+            ]
     except DecryptionFailed:
-        raise CiphertextRejected("the ciphertext is not of the form that the plan prescribes") from None
-    return [plan.to_release_grid(value) for value in noisy]
+        raise CiphertextRejected(NOT_OF_FORM) from None
+
+
+def _release(
+    parameters: Parameters, secret: SecretKey, release: Release, ciphertext: bytes, noise: list[int]
+) -> list[int]:
+    """Noise first, modulo q; then centre; then round to the plan's public grid."""
+    noisy = decrypt_released(
+        parameters,
+        secret,
+        ciphertext,
+        level=release.level,
+        scale=release.scale,
+        positions=release.positions,
+        noise=noise,
+    )
+    return [release.to_grid(value) for value in noisy]
 
 
 def _remember(

@@ -28,8 +28,7 @@ from secure_ds.privacy.errors import DeltaTooSmall
 from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED, epsilon_of
 from secure_ds.privacy.mechanism import NEIGHBOURS
 from secure_ds.services.planning import ledger_limit
-from secure_ds.training.encrypted.logistic import weights_after
-from secure_ds.training.encrypted.model_file import LinearModel, write_model
+from secure_ds.training.encrypted.model_file import trained_model, write_model
 from secure_ds.training.encrypted.plan import EncryptedPlan
 from secure_ds.wire.certificate import (
     PAYLOAD_TYPE,
@@ -101,7 +100,7 @@ def _require_own_model(
     if len(answers) != plan.steps:
         raise CertificateRefused(f"{len(answers)} of {plan.steps} steps have been answered")
     feature_map = descriptor.feature_map.model_dump(mode="json")
-    model = write_model(LinearModel(weights_after(plan, answers), feature_map, plan.digest))
+    model = write_model(trained_model(plan, answers, descriptor.classes, feature_map))
     if digest_bytes(model) != message.weights_digest:
         raise CertificateRefused("the model is not the one that follows from the answers given")
 
@@ -120,7 +119,7 @@ def _statement(
         algorithm=granted.request.algorithm,
         plan=plan.to_json(),
         plan_digest=plan.digest,
-        data=_data_claim(registration, descriptor),
+        data=[_data_claim(registration, descriptor)],
         privacy=_privacy_claim(descriptor, plan),
         custody=_custody_claim(context, registration, descriptor, plan),
         ledger=[
@@ -149,6 +148,7 @@ def _data_claim(registration: Registration, descriptor: DatasetDescriptor) -> Da
         descriptor_digest=descriptor.digest,
         n_records=descriptor.n_records,
         n_features=descriptor.n_features,
+        classes=list(descriptor.classes),
         feature_map=descriptor.feature_map.model_dump(mode="json"),
         upload_key=descriptor.upload_key,
         limit_epsilon=descriptor.limits.epsilon,

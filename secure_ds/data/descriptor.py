@@ -7,8 +7,8 @@ Rules kept here:
    no duplicate or unknown field can mean different things to different readers.
 3. It agrees with itself: features with the map, blocks with records and slots, file sizes with the ring.
 
-Columns of the encrypted matrix: features 0 to d - 1 (the bias is the last), then `slack`, then `label`, which holds
-y - 1/2 for records and 0 in empty slots. One record per slot.
+Columns of the encrypted matrix: features 0 to d - 1 (the bias is the last), then `slack`, then the label: for two
+classes one column of y - 1/2, for c > 2 classes c columns of [y = k] - 1/c. Empty slots hold 0. One record per slot.
 """
 
 import itertools
@@ -29,7 +29,7 @@ from secure_ds.data.errors import InvalidDescriptor
 from secure_ds.data.feature_maps import FeatureMap
 
 MAX_RECORDS = 2**24
-EXTRA_COLUMNS = 2  # slack and label
+MAX_CLASSES = 64
 
 
 def _parameters(value: object) -> Parameters:
@@ -41,6 +41,7 @@ def _parameters(value: object) -> Parameters:
         raise ValueError(str(error)) from None
 
 
+Class = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -106,6 +107,7 @@ class DatasetDescriptor(_Closed):
     Attributes:
         n_records: number of records, public by design.
         n_features: d, the bias included.
+        classes: names of the label's classes, in the order of the labels 0, 1, ...
         input_scale: exact scale of every ciphertext, as `float.hex` writes it.
         eta: tolerance of the norm check at upload, as `float.hex` writes it.
         sealed_key: the CKKS secret key, sealed to the custodian.
@@ -114,7 +116,7 @@ class DatasetDescriptor(_Closed):
         upload_key: raw Ed25519 public key that signs this descriptor, hexadecimal.
     """
 
-    format: Literal["secure-ds/dataset/1"] = "secure-ds/dataset/1"
+    format: Literal["secure-ds/dataset/2"] = "secure-ds/dataset/2"
     dataset_id: Annotated[str, Field(pattern=r"^ds_[a-z2-7]{26}$")]
     tenant: Tenant
     unit: PrivacyUnit
@@ -122,6 +124,7 @@ class DatasetDescriptor(_Closed):
     n_records: Annotated[int, Field(ge=1, le=MAX_RECORDS)]
     n_features: Annotated[int, Field(ge=1, le=4096)]
     feature_map: FeatureMap
+    classes: Annotated[tuple[Class, ...], Field(min_length=2, max_length=MAX_CLASSES)]
     parameters: CkksParameters
     input_scale: str
     eta: str
@@ -148,7 +151,7 @@ class DatasetDescriptor(_Closed):
     @property
     def n_columns(self) -> int:
         """Columns of the encrypted matrix: features, slack and label."""
-        return self.n_features + EXTRA_COLUMNS
+        return self.n_features + 1 + len(self.label_columns)
 
     @property
     def slack_column(self) -> int:
@@ -156,9 +159,19 @@ class DatasetDescriptor(_Closed):
         return self.n_features
 
     @property
-    def label_column(self) -> int:
-        """Index of the column of y - 1/2."""
-        return self.n_features + 1
+    def label_columns(self) -> range:
+        """Indices of the columns of the label."""
+        first = self.n_features + 1
+        return range(first, first + (1 if len(self.classes) == 2 else len(self.classes)))
+
+    @property
+    def coordinates(self) -> int:
+        """Numbers in any one release, at most: all second moments of a record, and 64 weights for each of its columns.
+
+        The data set's delta pays for that many; see `secure_ds.privacy.approximation`.
+        """
+        columns = self.n_features + len(self.label_columns)
+        return columns * (columns + 1) // 2 + 64 * columns
 
     @cached_property
     def canonical(self) -> bytes:
@@ -176,6 +189,8 @@ class DatasetDescriptor(_Closed):
         self._check_tolerance()
         if self.feature_map.n_features != self.n_features:
             raise ValueError(f"n_features must be {self.feature_map.n_features}, as the feature map makes")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("a class is listed twice")
         self._check_blocks()
         self._check_keys()
         return self

@@ -60,16 +60,16 @@ class Records:
         return Records({name: column[keep] for name, column in self.columns.items()})
 
 
-def binary_labels(records: Records, column: str) -> npt.NDArray[np.int64]:
-    """Return the labels of all records, each 0 or 1.
+def class_labels(records: Records, column: str, n_classes: int) -> npt.NDArray[np.int64]:
+    """Return the labels of all records, each 0 to n_classes - 1.
 
     Raises:
         InvalidRecords: a label is anything else.
     """
     labels = records.numeric(column)
-    bad = np.argwhere((labels != 0) & (labels != 1))
+    bad = np.argwhere(~np.isin(labels, np.arange(n_classes)))
     if bad.size:
-        raise InvalidRecords(f"row {bad[0][0]}, column {column!r}: a label must be 0 or 1")
+        raise InvalidRecords(f"row {bad[0][0]}, column {column!r}: a label must be a whole number below {n_classes}")
     return labels.reshape(len(records)).astype(np.int64)
 
 

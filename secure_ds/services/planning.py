@@ -4,7 +4,10 @@ from secure_ds.ckks.norm_plan import NormCheckPlan, plan_norm_check
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.privacy.ledger import Limit
-from secure_ds.training.encrypted.plan import DescriptorFacts, EncryptedPlan, PlanRequest, make_plan
+from secure_ds.training.encrypted.facts import DataFacts, JobFacts
+from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.planning import make_plan
+from secure_ds.training.encrypted.request import PlanRequest
 from secure_ds.wire.jobs import TrainingRequest
 
 
@@ -14,12 +17,13 @@ def plan_for(descriptor: DatasetDescriptor, request: TrainingRequest) -> Encrypt
     Raises:
         PlanRefused: no circuit, noise or range guarantee exists for it; the message says what would have to change.
     """
-    return make_plan(descriptor_facts(descriptor), plan_request(request))
+    return make_plan(JobFacts.of(descriptor_facts(descriptor)), plan_request(request))
 
 
 def plan_request(request: TrainingRequest) -> PlanRequest:
     """The part of a request that the plan depends on."""
     return PlanRequest(
+        algorithm=request.algorithm,
         epsilon=request.epsilon,
         delta=request.delta,
         purpose=request.purpose,
@@ -30,13 +34,14 @@ def plan_request(request: TrainingRequest) -> PlanRequest:
     )
 
 
-def descriptor_facts(descriptor: DatasetDescriptor) -> DescriptorFacts:
+def descriptor_facts(descriptor: DatasetDescriptor) -> DataFacts:
     """The part of a descriptor that the plan depends on."""
-    return DescriptorFacts(
+    return DataFacts(
         dataset_id=descriptor.dataset_id,
         descriptor_digest=descriptor.digest,
         n_records=descriptor.n_records,
         n_features=descriptor.n_features,
+        n_classes=len(descriptor.classes),
         n_blocks=descriptor.n_blocks,
         parameters=descriptor.parameters,
         input_scale=descriptor.scale,
@@ -45,13 +50,14 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DescriptorFacts:
         limit_epsilon=descriptor.limits.epsilon,
         limit_delta=descriptor.limits.delta,
         max_decryptions=descriptor.limits.max_decryptions,
+        coordinates=descriptor.coordinates,
     )
 
 
 def ledger_limit(descriptor: DatasetDescriptor) -> Limit:
     """What the owner signed, as the budget ledger counts it."""
     limits = descriptor.limits
-    return Limit(limits.epsilon, limits.delta, limits.max_decryptions, descriptor.n_features)
+    return Limit(limits.epsilon, limits.delta, limits.max_decryptions, descriptor.coordinates)
 
 
 def ring_name(parameters: Parameters) -> str:

@@ -3,9 +3,7 @@
 from policies.actions import Action
 from policies.request import Context
 from policies.vocabulary import Door
-from secure_ds.ckks.cost import step_seconds
 from secure_ds.ckks.errors import PlanRefused
-from secure_ds.ckks.planner import DATA_PRIMES_NEEDED
 from secure_ds.core.principal import Caller
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.signed import open_own_descriptor
@@ -56,10 +54,10 @@ def _quote(descriptor: DatasetDescriptor, budget: Budget, body: TrainingRequest,
         statistical_bits=plan.statistical_bits,
         decryptions_needed=plan.steps,
         decryptions_left=budget.available_releases,
-        levels=DATA_PRIMES_NEEDED,
+        levels=plan.levels,
         blob_bytes=stored_bytes(descriptor),
-        answer_bytes=plan.circuit.answer_bytes,
-        seconds_estimate=round(step_seconds(plan.circuit) * plan.steps, 2),
+        answer_bytes=plan.answer_bytes,
+        seconds_estimate=round(plan.seconds_estimate, 2),
     )
 
 

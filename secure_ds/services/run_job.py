@@ -51,15 +51,17 @@ def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task
         return Task(lease, dataset, job)
 
 
-def spend_step(context: ServiceContext, task: Task, step: int, weights_digest: str, ciphertext: bytes) -> None:
+def spend_step(context: ServiceContext, task: Task, step: int, weights_digest: str, digest: str) -> None:
     """Pay for a step before it is released: the service's half of "spend first".
+
+    Args:
+        digest: of the step's ciphertexts (`release.digest_of`).
 
     Raises:
         LeaseLost: another worker holds the job.
         StepConflict: the step was paid for with another ciphertext.
     """
     job = _job(task)
-    digest = digest_bytes(ciphertext)
     with context.store.write() as work:
         work.work.check(task.lease)
         known = work.steps.get(job.id, step) is not None
@@ -71,15 +73,17 @@ def spend_step(context: ServiceContext, task: Task, step: int, weights_digest: s
             _record(work, "ledger:spend", job, details=details)
 
 
-def ask_custodian(context: ServiceContext, task: Task, step: int, weights_digest: str, ciphertext: str) -> list[int]:
+def ask_custodian(
+    context: ServiceContext, task: Task, step: int, weights_digest: str, ciphertexts: list[str]
+) -> list[int]:
     """Return the noisy sums of a step that is paid for.
 
     Args:
-        ciphertext: the packed ciphertext, base64.
+        ciphertexts: those of the step, base64.
 
     Raises:
         CustodyRefused: the custodian said no.
-        CustodyUnavailable: it does not answer; ask again with the same ciphertext.
+        CustodyUnavailable: it does not answer; ask again with the same ciphertexts.
     """
     job = _job(task)
     question = StepQuestion(
@@ -88,7 +92,7 @@ def ask_custodian(context: ServiceContext, task: Task, step: int, weights_digest
         step=step,
         fence=task.lease.fence,
         weights_digest=weights_digest,
-        ciphertext=ciphertext,
+        ciphertexts=ciphertexts,
     )
     return [int(value) for value in context.custody.answer(question).answer]
 

@@ -29,6 +29,7 @@ class DataSetClaim(Message):
     descriptor_digest: Digest
     n_records: int
     n_features: int
+    classes: list[str]
     feature_map: dict[str, Any] = Field(description="public, and declared by the owner who signed the descriptor")
     upload_key: str
     limit_epsilon: float
@@ -80,7 +81,7 @@ class Predicate(Message):
     algorithm: str
     plan: dict[str, Any]
     plan_digest: Digest
-    data: DataSetClaim
+    data: list[DataSetClaim] = Field(min_length=1)
     privacy: PrivacyClaim
     custody: CustodyClaim
     ledger: list[LedgerEntry]

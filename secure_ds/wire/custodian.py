@@ -66,14 +66,14 @@ class Grant(Message):
 
 
 class StepQuestion(Message):
-    """One step's packed ciphertext; the answer is the noisy sum."""
+    """One step's packed ciphertexts, in the order of the plan's releases; the answer is their noisy sums."""
 
     grant: Envelope
     job_id: JobId
     step: Count
     fence: Count
     weights_digest: Digest
-    ciphertext: Base64
+    ciphertexts: list[Base64] = Field(min_length=1, max_length=256)
 
 
 class StepAnswer(Message):

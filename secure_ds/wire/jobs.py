@@ -53,14 +53,14 @@ class QuoteView(Message):
         description="what the job would use up; less than asked where flooding adds noise"
     )
     steps: int | None
-    sigma: float | None = Field(description="noise standard deviation, in units of the gradient sum")
+    sigma: float | None = Field(description="noise standard deviation, in units of the released sums")
     sensitivity: float | None
     statistical_bits: float | None = Field(description="s: statistical security of the released decryptions")
     decryptions_needed: int | None
     decryptions_left: int
     levels: int | None
     blob_bytes: int = Field(description="bytes of the data set's ciphertexts and evaluation keys")
-    answer_bytes: int | None = Field(description="bytes of one packed ciphertext sent to the custodian")
+    answer_bytes: int | None = Field(description="bytes of the packed ciphertexts that a step sends to the custodian")
     seconds_estimate: float | None
 
 

@@ -10,8 +10,6 @@ from base64 import b64encode
 from typing import Any
 
 from secure_ds.ckks.errors import CkksError
-from secure_ds.ckks.logistic import LogisticEvaluator
-from secure_ds.ckks.weights import quantise
 from secure_ds.data.errors import DataError
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.privacy.errors import PrivacyError
@@ -30,9 +28,10 @@ from secure_ds.services.run_job import (
     succeed,
 )
 from secure_ds.store.blobs import BlobError
-from secure_ds.training.encrypted.logistic import weights_after, weights_digest
-from secure_ds.training.encrypted.model_file import LinearModel, write_model
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.evaluation import StepEvaluator, evaluator_for
+from secure_ds.training.encrypted.model_file import TrainedModel, trained_model, write_model
+from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
+from secure_ds.training.encrypted.release import digest_of
 from secure_ds.wire.jobs import TrainingRequest
 from secure_ds.worker.blobs import stored_blocks
 
@@ -56,32 +55,33 @@ def _run(context: ServiceContext, task: Task) -> None:
     if task.job.cancel_requested:
         return stop(context, task)
     if len(answers) < plan.steps:
-        evaluator = stored_blocks(context, descriptor).evaluator(plan.circuit)
+        evaluator = evaluator_for(plan, [stored_blocks(context, descriptor)])
         while len(answers) < plan.steps:
             answer, stopped = _step(context, task, evaluator, plan, answers)
             answers.append(answer)
             if stopped and len(answers) < plan.steps:
                 return stop(context, task)
-    _finish(context, task, plan, answers, descriptor.feature_map.model_dump(mode="json"))
+    feature_map = descriptor.feature_map.model_dump(mode="json")
+    _finish(context, task, plan, trained_model(plan, answers, descriptor.classes, feature_map))
     return None
 
 
 def _step(
-    context: ServiceContext, task: Task, evaluator: LogisticEvaluator, plan: EncryptedPlan, answers: list[list[int]]
+    context: ServiceContext, task: Task, evaluator: StepEvaluator, plan: EncryptedPlan, answers: list[list[int]]
 ) -> tuple[list[int], bool]:
     """Carry out the next step; return its answer and whether the job was asked to stop."""
     step, started = len(answers), time.perf_counter()
-    weights = weights_after(plan, answers)
-    digest = weights_digest(weights)
-    ciphertext = evaluator.step(quantise(weights, plan.circuit))
-    spend_step(context, task, step, digest, ciphertext)
-    answer = ask_custodian(context, task, step, digest, b64encode(ciphertext).decode())
-    progress = _progress(plan, step, time.perf_counter() - started, evaluator, len(ciphertext))
+    state = plan.state_after(answers)
+    ciphertexts = evaluator.step(state)
+    spend_step(context, task, step, state_digest(state), digest_of(ciphertexts))
+    as_text = [b64encode(ciphertext).decode() for ciphertext in ciphertexts]
+    answer = ask_custodian(context, task, step, state_digest(state), as_text)
+    progress = _progress(plan, step, time.perf_counter() - started, evaluator, sum(map(len, ciphertexts)))
     return answer, store_answer(context, task, step, answer, progress)
 
 
 def _progress(
-    plan: EncryptedPlan, step: int, seconds: float, evaluator: LogisticEvaluator, ciphertext_bytes: int
+    plan: EncryptedPlan, step: int, seconds: float, evaluator: StepEvaluator, ciphertext_bytes: int
 ) -> dict[str, Any]:
     """What a step's event says: public numbers only."""
     return {
@@ -93,12 +93,10 @@ def _progress(
     }
 
 
-def _finish(
-    context: ServiceContext, task: Task, plan: EncryptedPlan, answers: list[list[int]], feature_map: dict[str, Any]
-) -> None:
-    weights = write_model(LinearModel(weights_after(plan, answers), feature_map, plan.digest))
+def _finish(context: ServiceContext, task: Task, plan: EncryptedPlan, trained: TrainedModel) -> None:
+    weights = write_model(trained)
     card = {
-        "algorithm": "encrypted_logistic_regression",
+        "algorithm": plan.algorithm,
         "epsilon": plan.request.epsilon,
         "delta": plan.request.delta,
         "purpose": plan.request.purpose,

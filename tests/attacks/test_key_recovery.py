@@ -11,7 +11,7 @@ not: the solution is as far from s as a random element of the ring. What the att
 were never released is their best guess, 0: the packing clears them but for an error that nobody was told.
 
 What this shows is that the known attack does not work; that no other gets far is the flooding rule's claim
-(`EncryptedPlan.statistical_bits`), not this test's.
+(`LogisticPlan.statistical_bits`), not this test's.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from secure_ds.ckks.ntt import PrimeField, transform
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.custodian.registration import held_key, unwrapped
 from secure_ds.privacy.discrete_gaussian import sample_discrete_gaussian
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.logistic.plan import LogisticPlan
 from tests.prepared import Hands, Prepared
 
 Coefficients = npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ class Release:
 class Attacker:
     """Solves for the secret, given releases under one key at level 0, where there is one prime."""
 
-    def __init__(self, plan: EncryptedPlan) -> None:
+    def __init__(self, plan: LogisticPlan) -> None:
         self.parameters = plan.circuit.parameters
         self.degree = self.parameters.poly_modulus_degree
         self.prime = self.parameters.data_primes[0]
@@ -188,7 +188,7 @@ def test_released_noise_is_what_the_plan_promised(
     assert hands.plan.statistical_bits >= 40
 
 
-def best_guess(plan: EncryptedPlan, answer: Sequence[int]) -> list[int]:
+def best_guess(plan: LogisticPlan, answer: Sequence[int]) -> list[int]:
     """All N coefficients as well as the attacker can know them."""
     guess = [0] * plan.circuit.parameters.poly_modulus_degree
     for position, value in zip(plan.circuit.positions, answer, strict=True):

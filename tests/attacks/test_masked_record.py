@@ -17,7 +17,6 @@ from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.planner import CircuitPlan
 from secure_ds.ckks.weights import quantise, unpack
 from secure_ds.client.recheck import RecheckedStep, recheck
-from secure_ds.training.encrypted.logistic import weights_after
 from secure_ds.worker.blobs import stored_blocks
 from tests.installation import random_records
 from tests.prepared import STEPS, Hands, Prepared
@@ -58,7 +57,7 @@ def evaluator(hands: Hands, victim: int = VICTIM) -> MaskingEvaluator:
     """Load the stored data set the hostile way."""
     blocks = stored_blocks(hands.installation.context, hands.descriptor)
     found = MaskingEvaluator(blocks.engine(), hands.plan.circuit, victim, FACTOR)
-    found.load_block(blocks.features(0), blocks.label(0))
+    found.load_block(blocks.features(0), blocks.labels(0)[0])
     return found
 
 
@@ -67,7 +66,7 @@ def attacked(hands: Hands) -> Hands:
     """A job whose first step the worker used for the attack; the other steps are honest."""
     masking = evaluator(hands)
     honest = hands.evaluate
-    hands.evaluate = lambda: masking.step(quantise(weights_after(hands.plan, hands.answers), hands.plan.circuit))  # type: ignore[method-assign]
+    hands.evaluate = lambda: masking.step(quantise(hands.plan.state_after(hands.answers), hands.plan.circuit))  # type: ignore[method-assign]
     hands.carry_out()
     hands.evaluate = honest  # type: ignore[method-assign]
     while hands.step < STEPS:
@@ -79,7 +78,7 @@ def rechecked(ready: Prepared, hands: Hands) -> list[RecheckedStep]:
     """What an owner or compliance officer finds from public facts: the owner's files, the plan, the recorded steps."""
     steps = ready.installation.services.list_steps(ready.owner, hands.job.id).items
     blocks = stored_blocks(ready.installation.context, hands.descriptor)
-    return list(recheck(blocks, hands.plan, steps, range(STEPS)))
+    return list(recheck([blocks], hands.plan, steps, range(STEPS)))
 
 
 def test_the_attack_reads_a_record_through_the_noise(attacked: Hands) -> None:

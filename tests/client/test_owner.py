@@ -29,6 +29,7 @@ DECLARATION = Declaration(
     tenant="acme",
     feature_map=DeclaredBounds(columns=(Bounds(name="age", low=0.0, high=100.0),), unit_ball=UnitBall(radius=1.0)),
     label="sick",
+    classes=("well", "sick"),
     limits=Limits(epsilon=1.0, delta=1e-5, purposes=("research",), max_decryptions=32),
     unit=PrivacyUnit(),
     profile=Profile("test-4096", Parameters.from_bits(4096, (26, 25, 25, 27)), 2.0**24, 2.0**-8, 40.0),

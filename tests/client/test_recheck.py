@@ -8,6 +8,7 @@ from secure_ds.client.recheck import NotAsCertified, require_certified
 from secure_ds.client.verify import signed_statement
 from secure_ds.core.ids import new_id
 from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.planning import plan_from_json
 from secure_ds.wire.certificate import Predicate
 from secure_ds.wire.jobs import StepView
 from tests.prepared import Prepared, prepared
@@ -39,13 +40,13 @@ def steps(done: Prepared) -> list[StepView]:
 
 @pytest.fixture
 def plan(done: Prepared) -> EncryptedPlan:
-    return EncryptedPlan.from_json(done.job.plan)
+    return plan_from_json(done.job.plan)
 
 
 def test_the_truth_is_as_certified(
     done: Prepared, claims: Predicate, plan: EncryptedPlan, steps: list[StepView]
 ) -> None:
-    require_certified(claims, done.job.id, done.descriptor.digest, plan, steps)
+    require_certified(claims, done.job.id, [done.descriptor.digest], plan, steps)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +67,11 @@ def test_forged_steps_are_found(
     forge: Callable[[list[StepView]], list[StepView]],
 ) -> None:
     with pytest.raises(NotAsCertified, match="steps"):
-        require_certified(claims, done.job.id, done.descriptor.digest, plan, forge(steps))
+        require_certified(claims, done.job.id, [done.descriptor.digest], plan, forge(steps))
 
 
 def test_another_jobs_certificate_is_found(
     done: Prepared, claims: Predicate, plan: EncryptedPlan, steps: list[StepView]
 ) -> None:
     with pytest.raises(NotAsCertified, match="job, data set"):
-        require_certified(claims, new_id("job"), OTHER, plan, steps)
+        require_certified(claims, new_id("job"), [OTHER], plan, steps)

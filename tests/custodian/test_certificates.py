@@ -16,8 +16,7 @@ from secure_ds.custodian.certificates import certify
 from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.errors import CertificateRefused, GrantInvalid
 from secure_ds.services.run_job import record_model
-from secure_ds.training.encrypted.logistic import weights_after
-from secure_ds.training.encrypted.model_file import LinearModel, write_model
+from secure_ds.training.encrypted.model_file import trained_model, write_model
 from secure_ds.wire.certificate import PAYLOAD_TYPE, Statement
 from secure_ds.wire.custodian import CertificateRequest
 from secure_ds.wire.datasets import Envelope
@@ -33,7 +32,7 @@ def trained(hands: Hands) -> Hands:
 
 def model_bytes(hands: Hands, answers: list[list[int]]) -> bytes:
     feature_map = hands.descriptor.feature_map.model_dump(mode="json")
-    return write_model(LinearModel(weights_after(hands.plan, answers), feature_map, hands.plan.digest))
+    return write_model(trained_model(hands.plan, answers, hands.descriptor.classes, feature_map))
 
 
 def request(hands: Hands, **changes: Any) -> CertificateRequest:

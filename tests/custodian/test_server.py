@@ -146,7 +146,7 @@ def test_malformed_questions_are_refused_without_a_word_about_them(http: FlaskCl
         assert (refused.status_code, error(refused).detail) == (400, "not a message of this act")
 
 
-@pytest.mark.parametrize("field", ["ciphertext", "weights_digest", "job_id", "step", "fence", "grant"])
+@pytest.mark.parametrize("field", ["ciphertexts", "weights_digest", "job_id", "step", "fence", "grant"])
 def test_every_field_of_a_question_is_checked(hands: Hands, http: FlaskClient, field: str) -> None:
     question = hands.question(hands.evaluate()).model_dump(mode="json")
     for wrong in ("A", -1, None, {}, "é", True):

@@ -21,7 +21,7 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
     """Return the JSON of the descriptor, top-level fields replaced by `changes`."""
     size = ciphertext_bytes(PARAMETERS, PARAMETERS.top_level)
     return {
-        "format": "secure-ds/dataset/1",
+        "format": "secure-ds/dataset/2",
         "dataset_id": "ds_" + "a" * 26,
         "tenant": "clinic",
         "unit": {"kind": "record", "records_per_person": 1},
@@ -35,6 +35,7 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
             "columns": [{"name": "age", "low": 0.0, "high": 100.0}],
             "unit_ball": {"radius": 2.0, "bias": 1.0},
         },
+        "classes": ["no", "yes"],
         "parameters": PARAMETERS.to_json(),
         "input_scale": (2.0**20).hex(),
         "eta": (2.0**-10).hex(),

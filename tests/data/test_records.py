@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from secure_ds.data.errors import InvalidRecords
-from secure_ds.data.records import Records, binary_labels, select_classes
+from secure_ds.data.records import Records, class_labels, select_classes
 
 TABLE = Records({"age": np.array(["40", "41.5", " 3e1 "]), "kind": np.array(["a", "b", "c"]), "y": np.array([0, 1, 1])})
 
 
 def test_columns_are_read_as_numbers():
     assert TABLE.numeric("age").tolist() == [40.0, 41.5, 30.0]
-    assert binary_labels(TABLE, "y").tolist() == [0, 1, 1]
+    assert class_labels(TABLE, "y", 2).tolist() == [0, 1, 1]
     assert len(TABLE) == 3
 
 
@@ -32,7 +32,7 @@ def test_numbers_must_be_finite(value):
 @pytest.mark.parametrize("label", [2, -1, 0.5, np.nan])
 def test_labels_are_zero_or_one(label):
     with pytest.raises(InvalidRecords, match="row 1, column 'y'"):
-        binary_labels(Records({"y": np.array([0, label])}), "y")
+        class_labels(Records({"y": np.array([0, label])}), "y", 2)
 
 
 @pytest.mark.parametrize("columns", [{}, {"a": np.zeros(0)}, {"a": np.zeros(2), "b": np.zeros(3)}, {"a": np.array(1)}])

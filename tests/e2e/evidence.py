@@ -19,9 +19,8 @@ from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.jobs.lifecycle import JobState
 from secure_ds.store.rows import JobRow
 from secure_ds.store.unit_of_work import Store
-from secure_ds.training.encrypted.logistic import weights_after
-from secure_ds.training.encrypted.model_file import LinearModel, write_model
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.model_file import trained_model, write_model
+from secure_ds.training.encrypted.planning import plan_from_json
 from secure_ds.wire.service import PublicKeys
 
 Entry = dict[str, Any]
@@ -123,14 +122,14 @@ class Evidence:
     def check_model(self, job: JobRow, owner: Client, keys: PublicKeys) -> None:
         """The model is what the plan and the custodian's answers make, and its certificate says so."""
         assert (job.state, job.failure) == (JobState.SUCCEEDED, None)
-        plan = EncryptedPlan.from_json(job.plan)
+        plan = plan_from_json(job.plan)
         model = owner.model(str(job.model_id))
         weights = owner.download_weights(model)
         with self.store.read() as work:
             stored = [row.answer for row in work.steps.list(job.id)]
         assert [list(answer or ()) for answer in stored] == self.journal.answers(job.id)
         feature_map = self.descriptor.feature_map.model_dump(mode="json")
-        expected = LinearModel(weights_after(plan, self.journal.answers(job.id)), feature_map, plan.digest)
+        expected = trained_model(plan, self.journal.answers(job.id), self.descriptor.classes, feature_map)
         assert weights == write_model(expected)
         report = verify_model(owner.download_certificate(model), weights, keys)
         assert report.passed, [check for check in report.checks if not check.passed]

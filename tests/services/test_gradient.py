@@ -18,11 +18,12 @@ from secure_ds.ckks.decryption import decrypt_released
 from secure_ds.ckks.profiles import FAST
 from secure_ds.ckks.weights import unpack
 from secure_ds.custodian import answering
-from secure_ds.data.records import FloatArray, Records, binary_labels
+from secure_ds.data.records import FloatArray, Records, class_labels
 from secure_ds.privacy.discrete_gaussian import sample_discrete_gaussian
 from secure_ds.services.planning import plan_for
-from secure_ds.training.encrypted.logistic import clear_gradient, weights_after
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted import release
+from secure_ds.training.encrypted.logistic.plan import LogisticPlan
+from secure_ds.training.encrypted.logistic.twin import clear_gradient
 from secure_ds.wire.jobs import TrainingRequest
 from tests.installation import Installation
 from tests.templates import sqlite_file
@@ -50,13 +51,15 @@ class Job:
         with installation.store.read() as work:
             row = work.jobs.get(view.id)
         assert row is not None
-        self.plan: EncryptedPlan = plan_for(self.descriptor, TrainingRequest.model_validate(dict(row.request)))
+        plan = plan_for(self.descriptor, TrainingRequest.model_validate(dict(row.request)))
+        assert isinstance(plan, LogisticPlan)
+        self.plan = plan
         self.X: FloatArray = self.descriptor.feature_map.apply(records)
-        self.labels = binary_labels(records, "label")
+        self.labels = class_labels(records, "label", 2)
 
     def weights(self, step: int) -> FloatArray:
         """The weights that a step started from."""
-        return weights_after(self.plan, self.answers[:step])
+        return self.plan.state_after(self.answers[:step])
 
     def errors(self, noise: list[list[int]]) -> list[float]:
         """Per step, the l2 distance of what was decrypted, less some noise, from the gradient in the clear."""
@@ -127,7 +130,7 @@ def test_the_gradient_is_that_of_the_clear_plus_the_noise_that_was_drawn(
     job = Job(tmp_path, records())
     assert len(job.answers) == STEPS
     assert max(job.errors(job.drawn_noise())) <= job.plan.circuit.beta
-    assert job.answers == [[job.plan.to_release_grid(value) for value in each] for each in job.decrypted]
+    assert job.answers == [[job.plan.releases(0)[0].to_grid(value) for value in each] for each in job.decrypted]
 
 
 @pytest.mark.slow
@@ -140,7 +143,7 @@ def test_three_hundred_features(tmp_path: Path) -> None:
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_scores_at_the_edge_of_the_cubic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: float) -> None:
     """Without noise the weights of equal records run straight to the radius, and every |z| is R."""
-    monkeypatch.setattr(answering, "sample_discrete_gaussian", lambda _, count, __: [0] * count)
+    monkeypatch.setattr(release, "sample_discrete_gaussian", lambda _, count, __: [0] * count)
     job = Job(tmp_path, all_equal(SLOTS + 5, 3, label=label))
     assert np.abs(job.X @ job.weights(1)).min() > RADIUS * 0.999
     assert max(job.errors(job.silence())) <= job.plan.circuit.beta

@@ -8,9 +8,9 @@ from secure_ds.ckks.profiles import STRONG
 from secure_ds.client.recheck import recheck
 from secure_ds.client.verify import verify_model
 from secure_ds.core.principal import Role
-from secure_ds.training.encrypted.logistic import predict
 from secure_ds.training.encrypted.model_file import read_model
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.planning import plan_from_json
+from secure_ds.training.encrypted.prediction import labels, scores
 from secure_ds.worker.blobs import stored_blocks
 from tests.installation import Installation, random_records
 
@@ -26,7 +26,7 @@ def test_a_job_from_records_to_certified_model(tmp_path: Path, database_url: str
     assert (done.state, done.failure, done.steps_done) == ("succeeded", None, done.steps_total)
     assert done.model_id is not None
     model = read_model(installation.services.download_weights(owner, done.model_id))
-    right = predict(model.weights, descriptor.feature_map.apply(records)) == records.columns["label"]
+    right = labels(scores(model, descriptor.feature_map.apply(records))) == records.columns["label"]
     assert np.mean(right) > 0.8
     certificate = installation.services.download_certificate(owner, done.model_id)
     weights = installation.services.download_weights(owner, done.model_id)
@@ -34,7 +34,7 @@ def test_a_job_from_records_to_certified_model(tmp_path: Path, database_url: str
     assert report.passed, report.checks
     blocks = stored_blocks(installation.context, descriptor)
     steps = installation.services.list_steps(owner, job.id).items
-    again = recheck(blocks, EncryptedPlan.from_json(done.plan), steps, [0, 3])
+    again = recheck([blocks], plan_from_json(done.plan), steps, [0, 3])
     assert [step.agrees for step in again] == [True, True]
     budget = installation.services.show_budget(owner, descriptor.dataset_id)
     assert budget.epsilon_reserved == 0

@@ -1,1 +1,1 @@
-"""Logistic regression on ciphertexts: the plan both sides compute, the rule for its settings, and its clear half."""
+"""Training on ciphertexts: the plans both sides compute, their clear halves, and the circuits over uploaded files."""

@@ -7,8 +7,6 @@ owner signed before the homomorphic library sees a byte, and so is one that was 
 from collections.abc import Callable, Iterator
 
 from secure_ds.ckks.engine import Engine
-from secure_ds.ckks.logistic import LogisticEvaluator
-from secure_ds.ckks.planner import CircuitPlan
 from secure_ds.core.digest import digest_bytes
 from secure_ds.data.descriptor import DatasetDescriptor, FileReference
 from secure_ds.data.errors import DataError
@@ -33,13 +31,6 @@ class EncryptedBlocks:
         keys = {key.name: self._read(key) for key in self.descriptor.evaluation_keys}
         return Engine(self.descriptor.parameters, keys)
 
-    def evaluator(self, plan: CircuitPlan) -> LogisticEvaluator:
-        """Load everything a training step needs. Raises `BlobChanged`."""
-        evaluator = LogisticEvaluator(self.engine(), plan)
-        for block in range(self.descriptor.n_blocks):
-            evaluator.load_block(self.features(block), self.label(block))
-        return evaluator
-
     def features(self, block: int) -> Iterator[bytes]:
         """Yield the feature columns of a block, in order. Raises `BlobChanged`."""
         for column in range(self.descriptor.n_features):
@@ -50,9 +41,9 @@ class EncryptedBlocks:
         yield from self.features(block)
         yield self._read(self._by_place[self.descriptor.slack_column, block])
 
-    def label(self, block: int) -> bytes:
-        """Return the label column of a block. Raises `BlobChanged`."""
-        return self._read(self._by_place[self.descriptor.label_column, block])
+    def labels(self, block: int) -> list[bytes]:
+        """Return the label columns of a block, in order. Raises `BlobChanged`."""
+        return [self._read(self._by_place[column, block]) for column in self.descriptor.label_columns]
 
     def _read(self, reference: FileReference) -> bytes:
         data = self._source(reference)

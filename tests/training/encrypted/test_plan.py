@@ -14,8 +14,16 @@ from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.planner import flooding_sigma
 from secure_ds.privacy.errors import BudgetExceeded, InvalidPrivacyParameter
 from secure_ds.privacy.ledger import Budget, reserve
-from secure_ds.training.encrypted.plan import MIN_STATISTICAL_BITS, EncryptedPlan, make_plan
+from secure_ds.training.encrypted.facts import DataFacts, JobFacts
+from secure_ds.training.encrypted.flooding import MIN_STATISTICAL_BITS
+from secure_ds.training.encrypted.logistic.plan import LogisticPlan, make_logistic_plan
+from secure_ds.training.encrypted.planning import plan_from_json
+from secure_ds.training.encrypted.request import PlanRequest
 from tests.training.encrypted.examples import facts, plan, request
+
+
+def make_plan(data: DataFacts, asked: PlanRequest) -> LogisticPlan:
+    return make_logistic_plan(JobFacts.of(data), asked)
 
 
 def test_the_same_inputs_give_the_same_plan() -> None:
@@ -28,7 +36,7 @@ def test_the_same_inputs_give_the_same_plan() -> None:
 
 def test_json_survives_canonical_form_and_back() -> None:
     original = plan(steps=7, radius=5.0)
-    back = EncryptedPlan.from_json(json.loads(rfc8785.dumps(original.to_json())))
+    back = plan_from_json(json.loads(rfc8785.dumps(original.to_json())))
     assert back.digest == original.digest
     assert back.charges == original.charges
 
@@ -36,6 +44,8 @@ def test_json_survives_canonical_form_and_back() -> None:
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     if isinstance(value, dict):
         return [found for key, inner in value.items() for found in _paths(inner, (*path, key))]
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [found for index, inner in enumerate(value) for found in _paths(inner, (*path, index))]
     return [path]
 
 
@@ -48,7 +58,7 @@ def test_a_forged_field_is_refused_or_makes_another_plan(path: tuple[Any, ...]) 
         place = place[key]
     place[path[-1]] = place[path[-1]] + 1 if isinstance(place[path[-1]], int | float) else "forged"
     try:
-        accepted = EncryptedPlan.from_json(forged)
+        accepted = plan_from_json(forged)
     except PlanRefused:
         return
     assert path[0] in ("facts", "request"), "what follows from the inputs cannot be forged"
@@ -58,7 +68,7 @@ def test_a_forged_field_is_refused_or_makes_another_plan(path: tuple[Any, ...]) 
 @pytest.mark.parametrize("value", [None, [], {}, {"facts": 3, "request": {}}, {"facts": {}, "request": {}}])
 def test_other_json_is_not_a_plan(value: object) -> None:
     with pytest.raises(PlanRefused) as refused:
-        EncryptedPlan.from_json(value)
+        plan_from_json(value)
     assert refused.value.reason == "not_a_plan"
 
 
@@ -122,7 +132,7 @@ def test_answers_are_rounded_to_a_1024th_of_sigma() -> None:
     step = made.release_step / made.circuit.answer_scale
     assert step == pytest.approx(made.sigma / 1024, rel=1e-6)
     for integer in (0, 5, -5, made.release_step // 2, -made.release_step, 123 * made.release_step + 1, -(10**20)):
-        back = made.from_release_grid(made.to_release_grid(integer)) * made.circuit.answer_scale
+        back = made.from_release_grid(made.releases(0)[0].to_grid(integer)) * made.circuit.answer_scale
         assert abs(back - integer) <= made.release_step / 2 + abs(integer) * 1e-15
 
 
@@ -161,7 +171,7 @@ def test_more_steps_than_decryptions_are_refused() -> None:
 
 
 def test_a_noise_grid_that_is_too_coarse_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secure_ds.training.encrypted.plan.MIN_SIGMA_ON_GRID", 1 << 90)
+    monkeypatch.setattr("secure_ds.training.encrypted.logistic.plan.MIN_SIGMA_ON_GRID", 1 << 90)
     with pytest.raises(PlanRefused) as refused:
         plan()
     assert refused.value.reason == "noise_grid_too_coarse"

@@ -47,12 +47,12 @@ def describe(records: Path, out: Path, as_json: bool, **decisions: Any) -> None:
     """
     file = _declaration(**decisions)
     loaded = file.read_records(records)
-    matrix = design_matrix(loaded, file.feature_map, file.label)
+    matrix = design_matrix(loaded, file.declaration())
     out.write_text(file.model_dump_json(indent=2) + "\n")
     rows = {
         "declaration": out,
-        "records": len(loaded),
-        "features": matrix.shape[1] - 2,
+        "records": len(matrix),
+        "features": file.feature_map.n_features,
         "purposes": file.limits.purposes,
     }
     Printer(as_json=as_json).one(file, rows)

@@ -13,7 +13,7 @@ from secure_ds.client.recheck import recheck as recheck_steps
 from secure_ds.client.verify import signed_statement
 from secure_ds.data.descriptor import DatasetDescriptor, FileReference
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.planning import plan_from_json
 from secure_ds.wire.base import Message
 from secure_ds.wire.certificate import Predicate
 
@@ -54,13 +54,13 @@ def recheck(session: Session, job_id: str, wanted: tuple[int, ...], package: Pat
       secure-ds job recheck job_... --step 0 --step 3
     """
     job, steps = session.client.job(job_id), session.client.steps(job_id)
-    descriptor, plan = session.client.descriptor(job.dataset_id), EncryptedPlan.from_json(job.plan)
+    descriptor, plan = session.client.descriptor(job.dataset_id), plan_from_json(job.plan)
     if job.model_id is None:
         session.printer.note("The job has no certificate: its steps are what the service says they were.")
     else:
-        require_certified(_claims(session, job.model_id), job.id, descriptor.digest, plan, steps)
+        require_certified(_claims(session, job.model_id), job.id, [descriptor.digest], plan, steps)
     blocks = _blocks(session, descriptor, package)
-    found = list(recheck_steps(blocks, plan, steps, wanted or range(len(steps))))
+    found = list(recheck_steps([blocks], plan, steps, wanted or range(len(steps))))
     columns = {
         "step": lambda view: view.step,
         "recorded": lambda view: view.recorded,

@@ -21,7 +21,7 @@ from secure_ds.training.encrypted.model_file import read_model
 def predict(directory: Path, records: Path, as_json: bool) -> None:
     """Apply a downloaded model to records, on this machine.
 
-    The model's public feature map is applied first. Prints row, label and score, as CSV or JSON.
+    The model's public feature map is applied first. Prints row, label, class and the highest score, as CSV or JSON.
 
     \b
     Example:
@@ -29,10 +29,13 @@ def predict(directory: Path, records: Path, as_json: bool) -> None:
     """
     model = read_model((directory / WEIGHTS_FILE).read_bytes())
     pairs = zip(*predict_records(model, load(records)), strict=True)
-    rows = [{"row": row, "label": int(label), "score": float(score)} for row, (label, score) in enumerate(pairs)]
+    rows = [
+        {"row": row, "label": int(label), "class": model.classes[label], "score": float(score.max())}
+        for row, (label, score) in enumerate(pairs)
+    ]
     if as_json:
         Printer(as_json=True).json(rows)
         return
-    table = csv.DictWriter(sys.stdout, ("row", "label", "score"))
+    table = csv.DictWriter(sys.stdout, ("row", "label", "class", "score"))
     table.writeheader()
     table.writerows({**row, "score": f"{row['score']:.6g}"} for row in rows)

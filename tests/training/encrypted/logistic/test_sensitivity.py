@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from secure_ds.training.encrypted.logistic import clear_gradient, weights_after
-from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.logistic.plan import LogisticPlan
+from secure_ds.training.encrypted.logistic.twin import clear_gradient
 from tests.training.encrypted.examples import plan
 
 NO_RECORD = 0.5  # a slot whose label column v = y - 1/2 holds 0
 
 
-def _contribution(made: EncryptedPlan, weights: np.ndarray, record: np.ndarray, label: int) -> float:
+def _contribution(made: LogisticPlan, weights: np.ndarray, record: np.ndarray, label: int) -> float:
     sums = clear_gradient(made, weights, record[None, :], np.array([label]))
     return float(np.linalg.norm(sums))
 
 
-def _worst(made: EncryptedPlan, weights: np.ndarray, label: int, seed: int) -> float:
+def _worst(made: LogisticPlan, weights: np.ndarray, label: int, seed: int) -> float:
     """Maximise the contribution of one record over the unit ball, from a random start.
 
     Downhill simplex: the poles of the ball are saddle points that stop a gradient method.
@@ -29,7 +29,7 @@ def _worst(made: EncryptedPlan, weights: np.ndarray, label: int, seed: int) -> f
     return -float(minimize(loss, start, method="Nelder-Mead").fun)
 
 
-def _weights_on_the_sphere(made: EncryptedPlan, seed: int) -> np.ndarray:
+def _weights_on_the_sphere(made: LogisticPlan, seed: int) -> np.ndarray:
     direction = np.random.default_rng(seed).standard_normal(made.facts.n_features)
     return made.settings.radius * direction / np.linalg.norm(direction)
 
@@ -57,7 +57,7 @@ def test_zeroing_any_record_moves_every_step_by_at_most_its_sensitivity() -> Non
     labels = generator.integers(0, 2, 300)
     answers: list[list[int]] = []
     for step in range(made.steps):
-        weights = weights_after(made, answers)
+        weights = made.state_after(answers)
         moved = max(_contribution(made, weights, X[i], int(labels[i])) for i in range(300))
         assert moved <= made.mechanism.sensitivities[step]
         answers.append([int(value) for value in generator.normal(0, 30_000, 8)])

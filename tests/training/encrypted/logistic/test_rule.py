@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secure_ds.privacy.gdp import units_within
-from secure_ds.training.encrypted.rule import settings_for, signal_strength
+from secure_ds.training.encrypted.logistic.rule import settings_for, signal_strength
 
 UNITS = units_within(1.0, 1e-5)
 

@@ -1,0 +1,61 @@
+"""The circuit of a plan over the files of its data sets: one interface for all algorithms.
+
+Rules kept here:
+1. A step is a pure function of files and weights: equal inputs give equal bytes.
+2. Data sets are loaded in the order of the plan's facts, block by block; no block mixes two of them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from secure_ds.ckks.logistic import LogisticEvaluator
+from secure_ds.ckks.weights import quantise
+from secure_ds.training.encrypted.blocks import EncryptedBlocks
+from secure_ds.training.encrypted.logistic.plan import LogisticPlan
+from secure_ds.training.encrypted.plan import EncryptedPlan
+
+
+class StepEvaluator(Protocol):
+    """Evaluates the steps of one job."""
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds of the last step by phase."""
+
+    def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
+        """Return the ciphertexts of the step at these weights, in the order of the plan's releases."""
+
+
+class _Logistic:
+    def __init__(self, plan: LogisticPlan, parts: Sequence[EncryptedBlocks]) -> None:
+        self._plan = plan
+        self._evaluator = LogisticEvaluator(parts[0].engine(), plan.circuit)
+        for part in parts:
+            for block in range(part.descriptor.n_blocks):
+                self._evaluator.load_block(part.features(block), part.labels(block)[0])
+
+    @property
+    def timings(self) -> dict[str, float]:
+        return self._evaluator.timings
+
+    def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
+        return [self._evaluator.step(quantise(state, self._plan.circuit))]
+
+
+_EVALUATORS: Final[dict[type[EncryptedPlan], Callable[..., StepEvaluator]]] = {LogisticPlan: _Logistic}
+
+
+def evaluator_for(plan: EncryptedPlan, parts: Sequence[EncryptedBlocks]) -> StepEvaluator:
+    """Load everything that a plan's steps need.
+
+    Args:
+        plan: the plan.
+        parts: the files of its data sets, in the order of `plan.facts.parts`.
+
+    Raises:
+        BlobChanged: a file is not what its owner signed for.
+    """
+    return _EVALUATORS[type(plan)](plan, parts)
