@@ -2,7 +2,7 @@
 
 Two things differ from the ideal "exact sum plus continuous Gaussian noise":
 
-1. **The noise is a discrete Gaussian** on the integers (the grid), of parameter sigma >= 2^24 grid steps.
+1. **The noise is a discrete Gaussian** on the integers (the grid), of parameter sigma >= 2^28 grid steps.
    Let g(x) = exp(-x^2 / (2 sigma^2)) and Z = sigma sqrt(2 pi) its integral. A rounded continuous Gaussian has
    q_k = (1/Z) * integral of g over [k - 1/2, k + 1/2], the discrete one p_k = g(k) / G with G = sum_k g(k).
    By Taylor's theorem on the symmetric (midpoint) cell, |g(k) - integral over the cell| <= 1/8 * integral of |g''|
@@ -26,7 +26,7 @@ from fractions import Fraction
 
 from secure_ds.privacy.errors import InvalidPrivacyParameter
 
-MIN_SIGMA_ON_GRID = 1 << 24  # finer than the 2^20 steps per sigma that floating-point-proof noise asks for
+MIN_SIGMA_ON_GRID = 1 << 28  # so fine that 100,000 numbers in each of a million releases cost a delta of 1e-6
 CIRCUIT_FAILURE = Fraction(1, 1 << 40)  # per released vector
 
 
@@ -49,7 +49,7 @@ def distance_to_ideal(releases: int, coordinates: int) -> Fraction:
         coordinates: released numbers in each vector.
 
     Returns:
-        releases * (2^-40 + coordinates / (8 * 2^48)): an upper bound for every mechanism with sigma >= 2^24 grid steps.
+        releases * (2^-40 + coordinates / (8 * 2^56)): an upper bound for every mechanism with sigma >= 2^28 grid steps.
     """
     if releases < 1 or coordinates < 1:
         raise InvalidPrivacyParameter(f"releases and coordinates must be positive, got {releases} and {coordinates}")

@@ -91,7 +91,7 @@ class Original:
     def _fields(self, dataset_id: str, columns: list[Any], keys: dict[str, Any]) -> dict[str, Any]:
         blocks = len(columns) // COLUMNS
         return {
-            "format": "secure-ds/dataset/1",
+            "format": "secure-ds/dataset/2",
             "dataset_id": dataset_id,
             "tenant": "clinic",
             "unit": {"kind": "record", "records_per_person": 1},
@@ -105,6 +105,7 @@ class Original:
                 "columns": [{"name": "x", "low": -1.0, "high": 1.0}],
                 "unit_ball": {"radius": 1.0, "bias": 0.5},
             },
+            "classes": ["no", "yes"],
             "parameters": RING.to_json(),
             "input_scale": SCALE.hex(),
             "eta": ETA.hex(),

@@ -26,7 +26,7 @@ from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
 from secure_ds.data.records import FloatArray, Records
 from secure_ds.data.signed_descriptor import sign_descriptor
 from secure_ds.wire.datasets import DatasetView
-from tests.installation import Installation
+from tests.installation import Installation, declaration
 
 Matrix = FloatArray
 SLOTS = FAST.parameters.slots
@@ -133,8 +133,8 @@ def _base(installation: Installation, n: int) -> Base:
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(client_package, "generate_secret_key", kept)
-            package = installation.encrypt(directory, records(n), upload_key)
-        matrix = design_matrix(records(n), package.descriptor.feature_map, "label")
+            installation.encrypt(directory, records(n), upload_key)
+        matrix = design_matrix(records(n), declaration(records(n)))
         _bases[n] = Base(directory, matrix, secrets[0], upload_key)
     return _bases[n]
 

@@ -73,8 +73,8 @@ def test_the_custodian_can_decrypt_every_column(written):
     info = sealing_info(descriptor.dataset_id, parameters.digest, descriptor.upload_key)
     opened = Suite(KEM.P256, KDF.HKDF_SHA256, AEAD.AES_256_GCM).decrypt(package.sealed_key(), CUSTODIAN, info=info)
     secret_key = SecretKey.from_bytes(opened)
-    matrix = design_matrix(records(), DECLARATION.feature_map, "sick")
-    assert set(matrix[:, descriptor.label_column]) == {-0.5, 0.5}
+    matrix = design_matrix(records(), DECLARATION)
+    assert set(matrix[:, descriptor.label_columns[0]]) == {-0.5, 0.5}
     for entry in descriptor.blocks:
         data = package.read(entry)
         check_ciphertext(data, parameters, parameters.top_level, descriptor.scale)
@@ -84,7 +84,7 @@ def test_the_custodian_can_decrypt_every_column(written):
 
 
 def test_norms_are_completed_to_one():
-    matrix = design_matrix(records(), DECLARATION.feature_map, "sick")
+    matrix = design_matrix(records(), DECLARATION)
     assert np.abs((matrix[:, :3] ** 2).sum(axis=1) - 1).max() < 1e-12
 
 
@@ -95,7 +95,7 @@ def test_progress_counts_every_file(written):
 
 
 def test_no_record_is_written_in_any_encoding(written):
-    scaled = design_matrix(records(), DECLARATION.feature_map, "sick")[0, 0]
+    scaled = design_matrix(records(), DECLARATION)[0, 0]
     traces = [struct.pack(code, value) for code in ("<d", ">d", "<f", ">f") for value in (SENTINEL, scaled)]
     traces += [str(SENTINEL).encode()[:9], str(scaled).encode()[:9]]
     content = b"".join(path.read_bytes() for path in written[0].rglob("*") if path.is_file())

@@ -177,7 +177,7 @@ def test_a_malformed_ciphertext_costs_nothing(hands: Hands, broken: Callable[[by
 
 
 def test_the_owners_budget_holds_whatever_the_services_database_says(hands: Hands, ready: Prepared) -> None:
-    limit = hands.plan.facts.limit.units
+    limit = hands.plan.facts.parts[0].limit.units
     pay_in_journal(ready, spent(ready, limit - hands.plan.charges[0] + 1))
     ciphertext = hands.evaluate()
     hands.pay(ciphertext)  # the service's own ledger shows no trace of that other spend

@@ -70,7 +70,7 @@ def test_the_certificate_repeats_the_journal(trained: Hands) -> None:
         spend.ciphertext_digest for spend in custodian.journal.spends(trained.job.id)
     ]
     assert (predicate.plan_digest, predicate.custody.decryptions_used) == (trained.plan.digest, STEPS)
-    assert predicate.data.limit_epsilon == trained.descriptor.limits.epsilon
+    assert predicate.data[0].limit_epsilon == trained.descriptor.limits.epsilon
 
 
 def test_a_repeated_request_gets_the_same_bytes(trained: Hands) -> None:

@@ -32,7 +32,7 @@ def ciphertexts(ready: Prepared, descriptor: DatasetDescriptor) -> NormCiphertex
     """What an honest worker computes of the only block."""
     blocks = stored_blocks(ready.installation.context, descriptor)
     plan = norm_plan_for(descriptor)
-    return norm_check_ciphertexts(blocks.engine(), plan, blocks.features_and_slack(0), blocks.label(0))
+    return norm_check_ciphertexts(blocks.engine(), plan, blocks.features_and_slack(0), blocks.labels(0)[0])
 
 
 def question(descriptor: DatasetDescriptor, found: NormCiphertexts, block: int = 0) -> NormCheck:

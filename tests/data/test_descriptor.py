@@ -25,13 +25,13 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:d056c032f304adb16e7bdd74a694c41b7d50fa8b02bcc6e131725fd1aa52bb6b"
+    assert parse(VALID).digest == "sha256:44756f02ccf4f5746d34faa97b1637219d7492438d773fcfb2a9f3dfb9964337"
 
 
 def test_derived_facts():
     descriptor = parse(VALID)
     assert (descriptor.n_blocks, descriptor.n_columns) == (2, 4)
-    assert (descriptor.slack_column, descriptor.label_column) == (2, 3)
+    assert (descriptor.slack_column, list(descriptor.label_columns)) == (2, [3])
     assert (descriptor.scale, descriptor.tolerance) == (2.0**20, 2.0**-10)
 
 
@@ -75,7 +75,7 @@ def keys(change):
 
 
 BAD = {
-    "format": ({"format": "secure-ds/dataset/2"}, "format"),
+    "format": ({"format": "secure-ds/dataset/1"}, "format"),
     "unknown field": ({"note": "x"}, "note"),
     "id": ({"dataset_id": "ds_" + "A" * 26}, "dataset_id"),
     "tenant": ({"tenant": "../x"}, "tenant"),

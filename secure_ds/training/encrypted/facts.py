@@ -86,8 +86,11 @@ class JobFacts:
         """Put data sets together.
 
         Raises:
+            ValueError: there is none.
             PlanRefused: ``different_data_sets``: they disagree in ring, scale, tolerance, features or classes.
         """
+        if not parts:
+            raise ValueError("a job has at least one data set")
         for name in _COMMON:
             if len({getattr(part, name) for part in parts}) != 1:
                 raise PlanRefused("different_data_sets", f"the data sets of a job must have the same {name}")

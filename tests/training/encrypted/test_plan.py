@@ -90,7 +90,7 @@ def test_a_plan_keeps_its_promises(n: int, d: int, epsilon: float, steps: int, r
     assert made.sensitivity == k * made.circuit.sensitivity or steps == 1
     assert made.sigma <= made.circuit.max_sigma
     assert made.sigma >= flooding_sigma(made.circuit, MIN_STATISTICAL_BITS, data.max_decryptions)
-    assert made.noise_variance >= (made.sigma * made.circuit.answer_scale) ** 2 * (1 - 1e-12) >= 2**48
+    assert made.noise_variance >= (made.sigma * made.circuit.answer_scale) ** 2 * (1 - 1e-12) >= 2**56
 
 
 def test_the_first_step_costs_less_than_a_later_one() -> None:

@@ -17,5 +17,5 @@ def test_two_classes_have_one_score_and_zero_means_the_first() -> None:
 
 
 def test_of_several_classes_the_largest_score_wins() -> None:
-    found = scores(_linear([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]), np.array([[0.5, 0.1], [-1.0, 0.2], [-1.0, -2.0]]))
-    assert labels(found).tolist() == [0, 1, 2]
+    found = scores(_linear([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]), np.array([[0.5, 0.1], [-1.0, 0.2], [-1.0, 2.0]]))
+    assert labels(found).tolist() == [0, 2, 1]

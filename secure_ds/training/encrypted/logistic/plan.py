@@ -141,7 +141,7 @@ def make_logistic_plan(facts: JobFacts, request: PlanRequest) -> LogisticPlan:
     circuit, mechanism = _circuit_and_noise(facts, settings, units)
     plan = LogisticPlan(facts, request, mechanism, settings, circuit)
     if plan.noise_variance < MIN_SIGMA_ON_GRID**2:
-        raise PlanRefused("noise_grid_too_coarse", "the answer's scale leaves sigma less than 2**24 grid steps")
+        raise PlanRefused("noise_grid_too_coarse", "the answer's scale leaves sigma less than 2**28 grid steps")
     return plan
 
 
