@@ -8,19 +8,21 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any, Self
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secure_ds.assembly import open_store
-from secure_ds.ckks.profiles import DEFAULT
+from secure_ds.ckks.profiles import DEFAULT, Profile
 from secure_ds.cli.instances import make_instance
 from secure_ds.cli.processes import Supervisor
 from secure_ds.client.client import Client
@@ -44,6 +46,7 @@ from secure_ds.wire.jobs import JobSubmit, JobView, TrainingRequest
 
 TENANT, PURPOSE, SENSITIVITY = "clinic", "research", 2
 CHECK_SECONDS = 600.0
+WATCH_SECONDS = 0.1
 
 
 class RunFailed(Exception):
@@ -84,6 +87,7 @@ class Trained:
         outside: share of the steps' seconds outside the evaluator.
         answer_bytes: one packed ciphertext, worker to custodian.
         estimate: what the quote had said about `job_seconds`.
+        peak_memory: most bytes that worker and evaluators had resident together while the job ran.
     """
 
     model: TrainedModel
@@ -94,6 +98,7 @@ class Trained:
     outside: float
     answer_bytes: int
     estimate: float
+    peak_memory: int
 
     @property
     def median_step(self) -> float:
@@ -120,14 +125,22 @@ class Owner:
         self._client, self._worker, self._directory = client, worker_process, directory
         self._keys = client.public_keys()
 
-    def upload(self, records: Records, feature_map: FeatureMap, label: str, limits: Limits) -> Uploaded:
+    def upload(
+        self,
+        records: Records,
+        feature_map: FeatureMap,
+        label: str,
+        limits: Limits,
+        classes: Sequence[str] = ("0", "1"),
+        profile: Profile = DEFAULT,
+    ) -> Uploaded:
         """Encrypt records under fresh keys, upload them and wait for the check; the package is then removed.
 
         Raises:
             RunFailed: the data set was refused.
         """
         directory, upload_key = self._directory / "package", Ed25519PrivateKey.generate()
-        declaration = Declaration(TENANT, feature_map, label, ("0", "1"), limits, PrivacyUnit(), DEFAULT)
+        declaration = Declaration(TENANT, feature_map, label, tuple(classes), limits, PrivacyUnit(), profile)
         started = time.perf_counter()
         write_package(directory, records, declaration, sealing_key(self._keys), upload_key)
         encrypted = time.perf_counter()
@@ -142,19 +155,26 @@ class Owner:
         n_bytes = sum(blob.bytes for blob in package.blobs())
         return Uploaded(view.id, n_bytes, encrypted - started, uploaded - encrypted, checked - uploaded)
 
-    def train(self, dataset_id: str, epsilon: float, delta: float) -> Trained:
+    def train(self, dataset_id: str, epsilon: float, delta: float, **choices: Any) -> Trained:
         """Quote, submit, follow and download one job with the settings that the rule gives.
+
+        Args:
+            dataset_id: what to train on.
+            epsilon: the job's.
+            delta: the job's.
+            choices: further fields of the request, for example the algorithm.
 
         Raises:
             RunFailed: no model came out, or its certificate does not verify.
         """
-        request = TrainingRequest(dataset_id=dataset_id, purpose=PURPOSE, epsilon=epsilon, delta=delta)
+        request = TrainingRequest(dataset_id=dataset_id, purpose=PURPOSE, epsilon=epsilon, delta=delta, **choices)
         quote = self._client.quote(request)
         if quote.seconds_estimate is None:
             raise RunFailed(f"the quote refuses: {'; '.join(quote.refusals)}")
         started, worked = time.perf_counter(), _processor_seconds(self._worker)
         job = self._client.submit_job(JobSubmit(**request.model_dump(), plan_digest=quote.plan_digest))
-        steps = [event.data for event in self._client.watch_job(job.id) if event.event == "step"]
+        with _MemoryWatch(self._worker) as memory:
+            steps = [event.data for event in self._client.watch_job(job.id) if event.event == "step"]
         seconds, worked = time.perf_counter() - started, _processor_seconds(self._worker) - worked
         job = self._client.job(job.id)
         return Trained(
@@ -166,6 +186,7 @@ class Owner:
             outside=1 - sum(step["homomorphic_seconds"] for step in steps) / sum(step["seconds"] for step in steps),
             answer_bytes=steps[0]["ciphertext_bytes"],
             estimate=quote.seconds_estimate,
+            peak_memory=memory.peak,
         )
 
     def _model(self, job: JobView) -> TrainedModel:
@@ -200,8 +221,48 @@ def _token(settings: Settings) -> str:
 
 
 def _processor_seconds(process: int) -> float:
+    """Of a process and its children, present and past."""
+    return sum(_own_seconds(each) for each in (process, *_children(process)))
+
+
+def _own_seconds(process: int) -> float:
     fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # own and waited-for children's time
+
+
+class _MemoryWatch:
+    """Looks at the resident memory of a process and its children, again and again, and keeps the largest sum."""
+
+    def __init__(self, process: int) -> None:
+        self.peak = 0
+        self._process, self._over = process, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(WATCH_SECONDS):
+            resident = sum(map(_resident, (self._process, *_children(self._process))))
+            self.peak = max(self.peak, resident)
+
+
+def _resident(process: int) -> int:
+    try:
+        pages = Path(f"/proc/{process}/statm").read_text(encoding="utf-8").split()[1]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # it ended between two looks
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _children(process: int) -> list[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8")
+    return [int(child) for child in text.split()]
 
 
 def _free_port() -> int:
