@@ -127,7 +127,7 @@ def prepare(
     columns = np.column_stack([X, v])
     for block in range(plan.n_blocks):
         rows = columns[block * parameters.slots : (block + 1) * parameters.slots]
-        *features, label = (item.data for item in encrypt_columns(parameters, secret_key, rows, profile.input_scale))
+        *features, label = (item.data for item in encrypt_columns(parameters, secret_key, rows, profile.input_scale, 1))
         evaluator.load_block(features, label)
     return engine, evaluator, plan, secret_key
 

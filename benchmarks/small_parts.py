@@ -37,7 +37,7 @@ def run() -> list[Row]:
 
 def _upload_rows(secret_key: SecretKey, column: np.ndarray) -> list[Row]:
     parameters, scale = DEFAULT.parameters, DEFAULT.input_scale
-    data = next(iter(encrypt_columns(parameters, secret_key, column, scale))).data
+    data = next(iter(encrypt_columns(parameters, secret_key, column, scale, 0))).data
     keys = dict(generate_key_files(parameters, secret_key))
 
     def check_keys() -> None:

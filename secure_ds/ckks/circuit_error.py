@@ -5,13 +5,20 @@ Rules kept here:
   2. Bounds are l2 norms over all released numbers, uniform over data and weights; see `bounds` for what is random.
 
 Let d_X be the error of the columns (encryption, encoding) as an operator on weights and labels, from
-`NoiseModel`, relative to the input scale; ||X|| <= sqrt(n) (1 + eta) since rows are bounded. All norms are l2.
+`NoiseModel`, relative to the input scale; ||X|| <= sqrt(n) (1 + eta) since rows are bounded. All norms are l2. A slot
+with two records is a pair of reals of the same l2 norm, and the answer is Re(sum r x) with r = r1 - J r2, x = x1 + J x2:
+an error dr of r meets the columns as a pair as well, and no bound below sees how records are paired.
   - Columns in the product:   ||sum r_i d_i|| <= ||r|| ||d_X|| <= rho sqrt(n) ||d_X||.
-  - Columns through z and v:  ||dr|| <= (radius * max|p'| + 1) ||d_X||, and the remainder of Taylor's formula, at most
-    (3 |c3| z_max radius^2 + |c3| radius^3) ||d_X||^2 while ||d_X|| <= 1.
-  - The square: key switching and rescaling leave at most g_2 in the slots of u^2 per block, |c3| z_max g_2 in r.
-  - The cube: key switching, then one rounding for each prime dropped: g_3 per block.
-    Blocks add in quadrature: dr has norm at most sqrt(blocks) (|c3| z_max g_2 + g_3) more.
+  - Columns through z:        d_z = radius ||d_X|| over both records of every slot.
+  - The split: z + conj(z) and -J (z - conj(z)) are exact but for one key switching per block, the same in both halves,
+    g_1 in units of their scale: 2 sqrt(blocks) g_1 over both halves, and no more of it in r1 - J r2 than max|p'| times.
+  - Through the cubic:        ||dr|| <= max|p'| d, with d = d_z and the split's error, and the remainder of Taylor's
+    formula, at most 3 |c3| z_max d^2 + |c3| d^3, for both records of a slot together. z_max covers |z| + d.
+  - Columns through v:        ||dr|| <= ||d_X||.
+  - The square: key switching and rescaling leave at most g_2 in the slots of each z^2 per block, |c3| z_max g_2 in
+    each r, twice that in r1 - J r2.
+  - The cube: key switching, then one rounding for each prime dropped: g_3 per block, once, since the halves have met.
+    Blocks add in quadrature: dr has norm at most sqrt(blocks) (2 |c3| z_max g_2 + g_3) more.
   - All of dr meets the columns: ||sum dr_i x_i|| <= ||dr|| (||X|| + ||d_X||).
   - Packing: every leaf and node adds one key switching; together they leave `packing.error_growth` of them at most,
     over twice the product scale.
@@ -46,7 +53,7 @@ class StepError:
         n_features: d.
         radius: bound on the norm of the weights.
         eta: tolerance of the norm check.
-        z_max: bound on |z|, noise included.
+        z_max: bound on |z| for columns as they were encrypted.
         rho: bound on |r|.
     """
 
@@ -61,28 +68,37 @@ class StepError:
     rho: float
 
     def bound(self, input_error: float) -> float:
-        """Bound the error of an answer, given ||d_X|| <= `input_error` <= 1, in units of the gradient sum."""
+        """Bound the error of an answer, given ||d_X|| <= `input_error`, in units of the gradient sum."""
         columns = (1 + self.eta) * math.sqrt(self.n_records) + input_error
         in_product = self.rho * math.sqrt(self.n_records) * input_error
-        residual = self._through_residual(input_error) + self._residual_noise()
+        residual = self._through_cubic(input_error) + input_error + self._residual_noise()
         return in_product + residual * columns + self._packing_noise() + self.noise.rounding / self.scales.answer
 
     def rounded_constants(self) -> float:
         """Bound what the whole numbers in place of the circuit's two constants change, in units of the gradient sum."""
-        in_factor = -self.sigmoid.cubic * self.z_max / self.scales.square
+        in_factor = -self.sigmoid.cubic * self._noisy_z_max / self.scales.square
         in_label = self.scales.inputs / self.scales.cubic
         return self.n_records * (1 + self.eta) * (in_factor + in_label) / 2
 
-    def _through_residual(self, input_error: float) -> float:
-        cubic, radius = -self.sigmoid.cubic, self.radius
-        first_order = radius * self.sigmoid.steepest(self.z_max) + 1
-        remainder = 3 * cubic * self.z_max * radius**2 + cubic * radius**3
-        return first_order * input_error + remainder * input_error**2
+    def _through_cubic(self, input_error: float) -> float:
+        cubic, error = -self.sigmoid.cubic, self.radius * input_error + self._split_noise
+        remainder = 3 * cubic * self.z_max * error**2 + cubic * error**3
+        return self.sigmoid.steepest(self.z_max) * error + remainder
+
+    @property
+    def _split_noise(self) -> float:
+        noise = self.noise
+        switching = noise.key_switching(len(noise.parameters.data_primes) - 1)
+        return 2 * math.sqrt(noise.n_blocks) * noise.slot_factor * switching / self.scales.half
+
+    @property
+    def _noisy_z_max(self) -> float:
+        return self.z_max + self._split_noise
 
     def _residual_noise(self) -> float:
         noise = self.noise
-        square = -self.sigmoid.cubic * self.z_max * self._square_noise()
-        return math.sqrt(noise.n_blocks) * noise.slot_factor * (square + self._cube_noise())
+        squares = 2 * -self.sigmoid.cubic * self._noisy_z_max * self._square_noise()
+        return math.sqrt(noise.n_blocks) * noise.slot_factor * (squares + self._cube_noise())
 
     def _square_noise(self) -> float:
         primes = self.noise.parameters.data_primes

@@ -1,7 +1,7 @@
 """The training step in the clear: the same arithmetic as on ciphertexts, without their noise.
 
 For tests, benchmarks and whoever holds records and wants the exact sum. It shares the plan's cubic and integer weights
-and nothing else with the encrypted circuit.
+and nothing else with the encrypted circuit: here records are rows, not halves of slots.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def decrypt_slots(
 ) -> npt.NDArray[np.complex128]:
     """Return the (N/2,) complex slots, *without noise*: for checks whose outcome alone leaves the custodian.
 
-    An honest owner's slots are real up to the error of encryption; a foreign ciphertext may hold any complex number.
+    Any complex number may be found there, and stands for two real ones (`secure_ds.ckks.slots`).
 
     Raises:
         DecryptionFailed: the ciphertext is malformed or of another place, or the key of another ring.

@@ -18,7 +18,8 @@ from tenseal import sealapi
 
 from secure_ds.ckks import memory_io
 from secure_ds.ckks.context import seal_context
-from secure_ds.ckks.key_files import GALOIS_TAIL, RELIN, RELIN_TAIL
+from secure_ds.ckks.key_files import CONJUGATION, GALOIS_TAIL, RELIN, RELIN_TAIL
+from secure_ds.ckks.packing import conjugation_element
 from secure_ds.ckks.parameters import Parameters
 
 Ciphertext: TypeAlias = Any  # sealapi.Ciphertext; the binding has no type information
@@ -46,6 +47,7 @@ class Engine:
         self._encoder = sealapi.CKKSEncoder(self._context)
         self._relin = self._load_keys(sealapi.RelinKeys(), self._context, keys[RELIN])
         self._tail_relin = self._load_keys(sealapi.RelinKeys(), self._tail_context, keys[RELIN_TAIL])
+        self._conjugation = self._load_keys(sealapi.GaloisKeys(), self._context, keys[CONJUGATION])
         self._tail_galois = self._load_keys(sealapi.GaloisKeys(), self._tail_context, keys[GALOIS_TAIL])
         self._monomial = lru_cache(maxsize=None)(self._encode_monomial)
 
@@ -157,8 +159,17 @@ class Engine:
         return result
 
     def conjugate(self, value: Ciphertext) -> Ciphertext:
-        """Return the complex conjugate of every slot; level 0 or 1."""
-        return self.automorphism(value, 2 * self.degree - 1)
+        """Return the complex conjugate of every slot, at any level."""
+        element = conjugation_element(self.parameters)
+        if self.level(value) <= _TAIL_LEVEL:
+            return self.automorphism(value, element)
+        result = sealapi.Ciphertext()
+        self._evaluator.apply_galois(value, element, self._conjugation, result)
+        return result
+
+    def times_unit(self, value: Ciphertext) -> Ciphertext:
+        """Return J * value, J = X^(N/2) of `secure_ds.ckks.slots`. Exact."""
+        return self.shift(value, self.degree // 2)
 
     def _encode_integer(self, integer: float, level: int) -> Any:
         plain = sealapi.Plaintext()

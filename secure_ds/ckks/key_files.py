@@ -4,6 +4,7 @@ Pure Python: the process that receives uploads checks them with it.
 
 | name | for | chain |
 |---|---|---|
+| `conjugation` | splitting a slot's two records, at the top level | full |
 | `galois_tail` | automorphisms: packing tree, trace, conjugation | tail (levels 0 and 1) |
 | `relin` | products inside the activation, at the upper levels | full |
 | `relin_tail` | the sums of products, at the last levels | tail |
@@ -12,18 +13,20 @@ Pure Python: the process that receives uploads checks them with it.
 from typing import Final
 
 from secure_ds.ckks.format import check_galois_keys, check_relin_keys, galois_keys_bytes, relin_keys_bytes
-from secure_ds.ckks.packing import galois_elements
+from secure_ds.ckks.packing import conjugation_element, galois_elements
 from secure_ds.ckks.parameters import Parameters
 
+CONJUGATION: Final = "conjugation"
 GALOIS_TAIL: Final = "galois_tail"
 RELIN: Final = "relin"
 RELIN_TAIL: Final = "relin_tail"
-KEY_NAMES: Final = (GALOIS_TAIL, RELIN, RELIN_TAIL)
+KEY_NAMES: Final = (CONJUGATION, GALOIS_TAIL, RELIN, RELIN_TAIL)
 
 
 def key_file_bytes(name: str, parameters: Parameters) -> int:
     """Return the exact length of a key file; `name` is one of `KEY_NAMES`, else KeyError."""
     lengths = {
+        CONJUGATION: galois_keys_bytes(parameters, 1),
         GALOIS_TAIL: galois_keys_bytes(parameters.tail, len(galois_elements(parameters))),
         RELIN: relin_keys_bytes(parameters),
         RELIN_TAIL: relin_keys_bytes(parameters.tail),
@@ -38,6 +41,7 @@ def check_key_file(name: str, data: bytes | memoryview, parameters: Parameters) 
         MalformedCiphertext: something differs; the message says what, and what would be right.
     """
     checks = {
+        CONJUGATION: lambda: check_galois_keys(data, parameters, [conjugation_element(parameters)]),
         GALOIS_TAIL: lambda: check_galois_keys(data, parameters.tail, galois_elements(parameters)),
         RELIN: lambda: check_relin_keys(data, parameters),
         RELIN_TAIL: lambda: check_relin_keys(data, parameters.tail),

@@ -17,10 +17,10 @@ from tenseal import sealapi
 
 from secure_ds.ckks.context import seal_context
 from secure_ds.ckks.format import COMPRESSION_NONE, HEADER, SEAL_MAGIC, SEAL_VERSION
-from secure_ds.ckks.key_files import GALOIS_TAIL, RELIN, RELIN_TAIL
+from secure_ds.ckks.key_files import CONJUGATION, GALOIS_TAIL, RELIN, RELIN_TAIL
 from secure_ds.ckks.memory_io import load, save
 from secure_ds.ckks.ntt import transform
-from secure_ds.ckks.packing import galois_elements
+from secure_ds.ckks.packing import conjugation_element, galois_elements
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.secret_key import SecretKey
 
@@ -54,6 +54,7 @@ def generate_galois_keys(parameters: Parameters, secret_key: SecretKey, elements
 
 def generate_key_files(parameters: Parameters, secret_key: SecretKey) -> Iterator[tuple[str, bytes]]:
     """Yield (name, file) of every evaluation key a data set comes with, in the order of `key_files.KEY_NAMES`."""
+    yield CONJUGATION, generate_galois_keys(parameters, secret_key, [conjugation_element(parameters)])
     yield GALOIS_TAIL, generate_galois_keys(parameters.tail, secret_key, galois_elements(parameters))
     yield RELIN, generate_relin_keys(parameters, secret_key)
     yield RELIN_TAIL, generate_relin_keys(parameters.tail, secret_key)

@@ -3,10 +3,11 @@
 Pure Python and NumPy: the custodian, which decrypts the result, judges it with this module.
 
 Rules kept here:
-  1. The check computes, per slot, sum_j |x_j|^2 and sum_j x_j^2 over all columns of a record (features, bias, slack),
-     and |v|^2 of its label. A real record must give 1, 1 and 1/4; an empty slot 0, 0 and 0.
-  2. Both sums are needed. The first bounds the norm even of a hostile upload with complex slots; their difference is
-     twice the squared norm of the imaginary parts, which the circuit's guarantee needs to be small.
+  1. The check computes the squared norm of every record (features, bias, slack) and of its label vector: one
+     ciphertext each per block, two records per slot. A record must give 1 and the label norm of its coding (1/4 for
+     one column of y - 1/2, 1 - 1/c for c columns of [y = k] - 1/c); a place without a record 0 and 0.
+  2. Every complex slot is one pair of real numbers (`secure_ds.ckks.slots`), so there is nothing else to check, and
+     the custodian sees nothing else: for an honest upload constants, up to the noise of the check.
   3. What is read may differ by eta/4 from what is right. The check's own error, and what the errors of honest columns
      change, stay below eta/16 each (else there is no plan): honest records pass, and what passes is within 5 eta/16.
   4. Nothing leaves but pass or fail, and the caller counts failures.
@@ -29,13 +30,16 @@ import numpy.typing as npt
 from secure_ds.ckks.bounds import NoiseModel
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.slots import split
 
 MAX_ETA = 2.0**-6
 MAX_BLOCKS = 4096
+MAX_LABELS = 64
 LEVEL = 1
 """Level of the check's ciphertexts."""
 
-_SPARE_BITS = 4  # squared norms up to 8 do not wrap
+_GAIN = 4  # the check computes four times the squared norms
+_SPARE_BITS = 7  # _GAIN * 8 * sqrt(2) in a coefficient stays below half the modulus: squared norms up to 8 do not wrap
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class NormCheckPlan:
         input_scale: scale of the uploaded columns.
         n_records: real records in all blocks.
         n_features: feature columns, the bias included.
+        n_labels: label columns.
         n_blocks: ciphertexts per column.
         eta: tolerance.
         lift: integer that lifts columns above the noise of conjugation.
@@ -56,6 +61,7 @@ class NormCheckPlan:
     input_scale: float
     n_records: int
     n_features: int
+    n_labels: int
     n_blocks: int
     eta: float
     lift: int
@@ -66,64 +72,87 @@ class NormCheckPlan:
         return self.input_scale * self.lift
 
     @property
+    def product_scale(self) -> float:
+        """Scale of a product of a column with a lifted one."""
+        return self.lifted_scale * self.input_scale
+
+    @property
     def scale(self) -> float:
         """Scale of the check's ciphertexts."""
-        return self.lifted_scale * self.input_scale
+        return _GAIN * self.product_scale
+
+    @property
+    def label_norm(self) -> float:
+        """Squared norm of every record's label vector."""
+        return label_norm(self.n_labels)
 
     @property
     def level(self) -> int:
         """Level of the check's ciphertexts."""
         return LEVEL
 
-    def real_slots(self, block: int) -> int:
-        """Return how many slots of a block hold records; they come first."""
-        slots = self.parameters.slots
-        return min(max(self.n_records - block * slots, 0), slots)
+    def records_in(self, block: int) -> int:
+        """Return how many records a block holds; they come first."""
+        capacity = self.parameters.poly_modulus_degree
+        return min(max(self.n_records - block * capacity, 0), capacity)
 
-    def accepts(self, block: int, norms: npt.ArrayLike, squares: npt.ArrayLike, labels: npt.ArrayLike) -> bool:
+    def accepts(self, block: int, norms: npt.ArrayLike, labels: npt.ArrayLike) -> bool:
         """Judge the decrypted slots of one block.
 
         Args:
             block: index of the block.
-            norms: sum_j |x_j|^2, complex, shape (slots,).
-            squares: sum_j x_j^2, likewise.
-            labels: |v|^2, likewise.
+            norms: |x1|^2 + J |x2|^2 of records, complex, shape (slots,).
+            labels: |v1|^2 + J |v2|^2 of label vectors, likewise.
         """
-        real = np.arange(self.parameters.slots) < self.real_slots(block)
-        expected = ((norms, 1.0), (squares, 1.0), (labels, 0.25))
-        return all(self._close(values, np.where(real, right, 0.0)) for values, right in expected)
+        present = np.arange(self.parameters.poly_modulus_degree) < self.records_in(block)
+        expected = ((norms, 1.0), (labels, self.label_norm))
+        return all(self._close(values, np.where(present, right, 0.0)) for values, right in expected)
 
     def _close(self, values: npt.ArrayLike, expected: npt.NDArray[np.float64]) -> bool:
-        found = np.asarray(values)
+        found = split(values)
         return found.shape == expected.shape and bool((np.abs(found - expected) <= self.eta / 4).all())
 
 
+def label_norm(n_labels: int) -> float:
+    """Return the squared norm of a label vector: of y - 1/2 in one column, of [y = k] - 1/c in c columns."""
+    return 0.25 if n_labels == 1 else 1 - 1 / n_labels
+
+
 def plan_norm_check(
-    parameters: Parameters, *, input_scale: float, n_records: int, n_features: int, n_blocks: int, eta: float
+    parameters: Parameters,
+    *,
+    input_scale: float,
+    n_records: int,
+    n_features: int,
+    n_blocks: int,
+    eta: float,
+    n_labels: int = 1,
 ) -> NormCheckPlan:
     """Plan the norm check of a data set, or say why it could not tell.
 
     Args:
         parameters: the CKKS parameters; at least two data primes.
         input_scale: scale of every uploaded column, a power of two.
-        n_records: real records, at most n_blocks * slots.
+        n_records: real records, at most n_blocks * N.
         n_features: feature columns, bias included.
         n_blocks: ciphertexts per column, at most `MAX_BLOCKS`.
         eta: tolerance, at most `MAX_ETA`.
+        n_labels: label columns: 1, or the number of classes.
 
     Raises:
         PlanRefused: `reason` is ``out_of_range`` or ``eta_too_small``.
     """
     _require(1 <= n_blocks <= MAX_BLOCKS, f"n_blocks must be 1 to {MAX_BLOCKS}, got {n_blocks}")
-    capacity = n_blocks * parameters.slots
+    capacity = n_blocks * parameters.poly_modulus_degree
     _require(len(parameters.data_primes) > LEVEL, "the norm check needs two data primes")
     _require(1 <= n_records <= capacity, f"n_records must be 1 to {capacity} ({n_blocks} blocks), got {n_records}")
     _require(1 <= n_features <= parameters.slots, f"n_features must be 1 to {parameters.slots}, got {n_features}")
+    _require(n_labels == 1 or 3 <= n_labels <= MAX_LABELS, f"n_labels must be 1 or 3 to {MAX_LABELS}, got {n_labels}")
     _require(0 < eta <= MAX_ETA, f"eta must be above 0 and {MAX_ETA} at most, got {eta}")
     _require(_is_power_of_two(input_scale), f"input_scale must be a power of two from 2**16, got {input_scale}")
     lift_bits = math.floor(math.log2(parameters.modulus(LEVEL)) - 2 * math.log2(input_scale)) - _SPARE_BITS
     _require(lift_bits >= 0, f"input_scale must leave {_SPARE_BITS} bits beside its square at level {LEVEL}")
-    plan = NormCheckPlan(parameters, input_scale, n_records, n_features, n_blocks, eta, 1 << lift_bits)
+    plan = NormCheckPlan(parameters, input_scale, n_records, n_features, n_labels, n_blocks, eta, 1 << lift_bits)
     _check_resolution(plan)
     return plan
 
@@ -131,12 +160,14 @@ def plan_norm_check(
 def _check_resolution(plan: NormCheckPlan) -> None:
     """Keep the check's own error, and what the errors of a row of honest columns change, below eta/16 each.
 
-    Conjugation adds one key switching per column, scaled down by the lift, and meets a row of norm at most 1; the last
-    relinearisation adds one more at the product's scale. A row's error d changes a sum of squares by 2|d| + |d|^2.
+    Conjugation adds one key switching per column, scaled down by the lift, which meets a slot of modulus at most
+    sqrt(2) and then 2 (1 + J). The two relinearisations and the conjugation of Q add theirs at the product's scale:
+    2 |1 + J| for P, 3 |1 - J| for Q and its conjugate. A row's error d changes a sum of squares by 2|d| + |d|^2.
     """
-    noise = NoiseModel(plan.parameters, n_columns=plan.n_features + 2, n_blocks=plan.n_blocks)
+    noise = NoiseModel(plan.parameters, n_columns=plan.n_features + 1 + plan.n_labels, n_blocks=plan.n_blocks)
     switching = noise.slot_factor * noise.key_switching(LEVEL)
-    own = 1.1 * switching * math.sqrt(noise.n_columns) / plan.lifted_scale + switching / plan.scale
+    columns = 1.1 * switching * math.sqrt(noise.n_columns) / plan.lifted_scale
+    own = columns + 5 * math.sqrt(2) * switching / plan.scale
     row = (noise.encryption_operator + noise.encoding_operator(plan.n_records, plan.input_scale)) / plan.input_scale
     needed = 16 * max(own, 2.1 * row)
     if plan.eta < needed:

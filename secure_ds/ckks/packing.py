@@ -1,12 +1,12 @@
 """Ring packing: the slot sums of many ciphertexts in one, without a rotation.
 
-For real slot values, their sum is N/2 times the constant coefficient m_0. The tree of Chen, Dai, Kim and Song (2021,
+The real parts of the slots sum to N/2 times the constant coefficient m_0. The tree of Chen, Dai, Kim and Song (2021,
 "Efficient homomorphic conversion between (ring) LWE ciphertexts") gathers the constant coefficients of K inputs, and a
 trace clears every other coefficient.
 
 Rules kept here:
   1. Packing `count` inputs, K = count rounded up to a power of two, leaves N * m_0 of input i, that is twice the sum
-     of its slots, in coefficient bit-reverse(i) * N/K, and zero in every other coefficient.
+     of its slots' real parts, in coefficient bit-reverse(i) * N/K, and zero in every other coefficient.
   2. It uses at most count + log2(N) automorphisms and only elements of `galois_elements`.
   3. Inputs are asked for one at a time, in order, and at most log2(K) + 1 values are held.
   4. Errors of norm 1 in every input and of every automorphism leave an error of norm `error_growth` at most.
@@ -65,14 +65,18 @@ def positions(degree: int, count: int) -> tuple[int, ...]:
 
 
 def galois_elements(parameters: Parameters) -> tuple[int, ...]:
-    """Return the elements g of all automorphisms X -> X^g that circuits use, ascending.
+    """Return the elements g of all automorphisms X -> X^g that circuits use at levels 0 and 1, ascending.
 
     log2(N) for packing and the trace, 2^k + 1 each, and 2N - 1, complex conjugation, for the norm check. Keys for them
     are made on the chain `parameters.tail`.
     """
-    degree = parameters.poly_modulus_degree
-    packing = (2**exponent + 1 for exponent in range(1, degree.bit_length()))
-    return (*packing, 2 * degree - 1)
+    exponents = range(1, parameters.poly_modulus_degree.bit_length())
+    return (*(2**exponent + 1 for exponent in exponents), conjugation_element(parameters))
+
+
+def conjugation_element(parameters: Parameters) -> int:
+    """Return g = 2N - 1: X -> X^g is complex conjugation of every slot."""
+    return 2 * parameters.poly_modulus_degree - 1
 
 
 def error_growth(degree: int, count: int) -> float:

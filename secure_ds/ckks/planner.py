@@ -9,13 +9,13 @@ Rules kept here:
      most `radius`, except with probability 2**-40 over keys and encryption.
 
 Formal guarantee (sensitivity). Write x_i for the columns of record i (features with the bias, then slack) and v_i for
-its label, complex numbers, for a foreign upload may hold any. The norm check admits only ||x_i||^2 = 1 +- 5 eta/16 with
-imaginary parts of squared norm at most 5 eta/16, and |v_i|^2 = 1/4 +- 5 eta/16, of uploads that do not wrap around in
-it (`norm_plan`, known limit: a client that wraps them on purpose voids this for its own records). The circuit computes
-sum_i Re(r_i x_i) with r_i = p(w . x_i) - 1/2 - v_i for a real w, ||w|| <= radius, p the cubic. A record set to zero
-contributes nothing. Now |Re w . x_i| <= radius (1 + eta) and |Im w . x_i| <= radius sqrt(eta), so
-|p(w . x_i) - 1/2| <= rho - 1/2 by the definition of rho, |r_i| <= rho + 5 eta/16, and
-||Re(r_i x_i)|| <= |r_i| ||x_i|| <= (rho + 5 eta/16)(1 + 5 eta/32) <= (1 + eta) rho, for rho >= 1/2.
+its label: real numbers, two records to a slot, for every complex slot, also a foreign one, is one pair of reals. The
+norm check admits only ||x_i||^2 = 1 +- 5 eta/16 and v_i^2 = 1/4 +- 5 eta/16, of uploads that do not wrap around in it
+(`norm_plan`, known limit: a client that wraps them on purpose voids this for its own records). The circuit computes
+sum_i r_i x_i with r_i = p(w . x_i) - 1/2 - v_i for ||w|| <= radius, p the cubic, as the real part of
+(r_1 - J r_2)(x_1 + J x_2) summed over slots. A record set to zero contributes nothing. Now |w . x_i| <= radius (1 +
+eta), so |p(w . x_i) - 1/2| <= rho - 1/2 by the definition of rho, |r_i| <= rho + 5 eta/16, and
+||r_i x_i|| <= |r_i| ||x_i|| <= (rho + 5 eta/16)(1 + 5 eta/32) <= (1 + eta) rho, for rho >= 1/2.
 Two neighbouring answers therefore differ by at most S = (1 + eta) rho + 2 beta in l2 norm, before noise.
 
 The proof of `beta` is in `circuit_error`.
@@ -38,7 +38,7 @@ from secure_ds.ckks.packing import positions
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.scales import Scales, compute_scales, largest_weight_scale
 
-PLAN_FORMAT = "secure-ds/ckks-logistic-plan/1"
+PLAN_FORMAT = "secure-ds/ckks-logistic-plan/2"
 DATA_PRIMES_NEEDED = 4  # the square drops one, the cube one or more, the packed answer one, and stands on the last
 DEFAULT_MAX_SIGMA = 256.0
 NOISE_TAIL = 16  # deviations of noise that still fit; less than 2**-180 lies beyond
@@ -196,7 +196,7 @@ def plan_logistic(
     Args:
         parameters: the CKKS parameters; at least four data primes.
         input_scale: scale of every uploaded column, a power of two.
-        n_records: real records, at most n_blocks * slots.
+        n_records: real records, at most n_blocks * N.
         n_features: feature columns, bias included.
         n_blocks: ciphertexts per column.
         radius: bound on the l2 norm of the weights.
@@ -215,7 +215,7 @@ def plan_logistic(
     secret_part = noise.encryption_operator / input_scale
     input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
     z_max = radius * (1 + eta) + radius * input_error
-    rho = _round_up(0.5 + sigmoid.largest_deviation(z_max, imaginary=radius * math.sqrt(eta)))
+    rho = _round_up(0.5 + sigmoid.largest_deviation(z_max))
     answer = n_records * rho * (1 + eta)
     scales = _choose_scales(parameters, input_scale, sigmoid, answer + 1 + NOISE_TAIL * max_sigma)
     step = StepError(noise, scales, sigmoid, n_records, n_features, radius, eta, z_max, rho)

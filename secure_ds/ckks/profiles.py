@@ -3,10 +3,10 @@
 A profile fixes what must be known when records are encrypted (parameters and the scale of every column). What a job
 chooses later (radius, steps) moves the other scales, which the planner computes.
 
-| profile | for | statistical bits at 32 decryptions, sigma = 23, 11,982 x 196 |
+| profile | for | proven statistical bits at 32 answers, sigma = 23, 11,982 x 197, radius 8 |
 |---|---|---|
-| ``strong-16384`` | everything; the default | at least 48, proven |
-| ``fast-8192`` | tests and trials among parties that do not share answers | too few to resist key recovery |
+| ``strong-16384`` | everything; the default | 49 |
+| ``fast-8192`` | tests and trials on data that is no secret | 12: too few to resist key recovery |
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Profile:
         input_scale: scale of every uploaded column; a power of two, so exact in every encoding.
         eta: tolerance of the norm check at upload.
         statistical_bits: least statistical security of `REFERENCE_ANSWERS` answers; noise is raised where it must be.
+            More answers, up to the key's limit, may cost `BITS_FOR_MORE_ANSWERS` of it.
     """
 
     name: str
@@ -37,9 +38,10 @@ class Profile:
 
 REFERENCE_ANSWERS = 32
 """Number of answers for which a profile states its statistical bits."""
+BITS_FOR_MORE_ANSWERS = 8.0
 
-STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 40, 40, 60, 60)), 2.0**50, 2.0**-20, 48.0)
-FAST = Profile("fast-8192", Parameters.from_bits(8192, (46, 46, 44, 43, 34)), 2.0**32, 2.0**-8, 40.0)
+STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 50, 50, 50, 60)), 2.0**50, 2.0**-20, 48.0)
+FAST = Profile("fast-8192", Parameters.from_bits(8192, (44, 42, 42, 42, 44)), 2.0**30, 2.0**-8, 12.0)
 
 PROFILES = {profile.name: profile for profile in (STRONG, FAST)}
 DEFAULT = STRONG

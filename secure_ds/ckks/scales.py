@@ -6,7 +6,8 @@ Rules kept here:
   2. Coefficients of the cubic are folded into scales, never multiplied in: the integers of z read at another scale
      are the integers of u. What remains is an integer constant and an integer multiple of the label.
 
-With Z the integers of z at scale s_z and k = -cubic, the residual r = p(z) - 1/2 - v is computed as
+With Z the integers of one half of z at scale s_z (twice that of the weighted sum, which splitting doubles) and
+k = -cubic, the residual r = p(z) - 1/2 - v is computed as
 
     Z * (C - rescale(Z^2)) - M * V,    C = linear / k at the scale of the square,    M = cubic scale / input scale,
 
@@ -30,8 +31,9 @@ class Scales:
     Attributes:
         inputs: the uploaded columns.
         weights: the clear integers that stand for the weights.
-        forward: z, at the top level.
-        square: z**2 after rescaling, one level below.
+        forward: z1 + J z2, at the top level.
+        half: z1 and z2 once they are split, at the top level.
+        square: z1**2 and z2**2 after rescaling, one level below.
         cubic: r before its rescalings, on the same level.
         residual: r at level 1, where it meets the columns.
         product: r * x at level 1.
@@ -41,6 +43,7 @@ class Scales:
     inputs: float
     weights: int
     forward: float
+    half: float
     square: float
     cubic: float
     residual: float
@@ -60,14 +63,16 @@ def compute_scales(parameters: Parameters, input_scale: float, weight_scale: int
     primes = parameters.data_primes
     inputs = Fraction(input_scale)
     forward = inputs * weight_scale
-    square = forward**2 / primes[-1]
-    cubic = forward * square / -Fraction(sigmoid.cubic)
+    half = 2 * forward
+    square = half**2 / primes[-1]
+    cubic = half * square / -Fraction(sigmoid.cubic)
     residual = cubic / math.prod(primes[2:-1])
     product = residual * inputs
     return Scales(
         inputs=input_scale,
         weights=weight_scale,
         forward=float(forward),
+        half=float(half),
         square=float(square),
         cubic=float(cubic),
         residual=float(residual),
@@ -85,8 +90,8 @@ def largest_weight_scale(
     """
     product = Fraction(parameters.modulus(1)) / 4 / Fraction(largest_answer)
     cubic = product / Fraction(input_scale) * math.prod(parameters.data_primes[2:-1])
-    forward_cubed = cubic * -Fraction(sigmoid.cubic) * parameters.data_primes[-1]
-    return math.floor(_cube_root(math.floor(forward_cubed)) / Fraction(input_scale))
+    half_cubed = cubic * -Fraction(sigmoid.cubic) * parameters.data_primes[-1]
+    return math.floor(_cube_root(math.floor(half_cubed)) / Fraction(input_scale) / 2)
 
 
 def _cube_root(value: int) -> int:

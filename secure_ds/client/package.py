@@ -213,7 +213,7 @@ def _encrypt(
     for name, data in generate_key_files(parameters, secret_key):
         digest, size = blobs.write(data)
         keys.append(KeyFile(name=name, digest=digest, bytes=size))
-    for column, block, data in encrypt_columns(parameters, secret_key, matrix, scale):
+    for column, block, data in encrypt_columns(parameters, secret_key, matrix, scale, n_labels=1):
         digest, size = blobs.write(data)
         blocks.append(ColumnBlock(column=column, block=block, digest=digest, bytes=size))
     return tuple(keys), tuple(blocks)

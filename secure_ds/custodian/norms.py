@@ -1,6 +1,6 @@
 """The upload check: is every record of a block normalised, and every label 0 or 1?
 
-The worker sends three ciphertexts a block, whose right decryption is the same for every honest data set. The custodian
+The worker sends two ciphertexts a block, whose right decryption is the same for every honest data set. The custodian
 decrypts them, compares, and lets one bit out. Each block gets one verdict for life, and after the first failure nothing
 more is checked. So an honest data set tells nothing, and a worker that sends something else than the check's circuit
 learns one bit a block, until the first "no" (see the threat model).
@@ -30,7 +30,7 @@ def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
         CiphertextRejected: the ciphertexts are not of the check's form.
     """
     registration, descriptor = held_key(context, message.dataset_id)
-    ciphertexts = [base64.b64decode(part) for part in (message.norms, message.squares, message.labels)]
+    ciphertexts = [base64.b64decode(part) for part in (message.norms, message.labels)]
     digest = digest_bytes(b"".join(ciphertexts))
     known = context.journal.check(message.dataset_id, message.block)
     if known is not None and known.digest == digest:
@@ -70,10 +70,10 @@ def _decrypt_and_compare(
     plan = norm_plan_for(descriptor)
     try:
         with unwrapped(context, registration) as secret:
-            norms, squares, labels = (
+            norms, labels = (
                 decrypt_slots(descriptor.parameters, secret, ciphertext, level=plan.level, scale=plan.scale)
                 for ciphertext in ciphertexts
             )
     except DecryptionFailed:
         raise CiphertextRejected("the ciphertexts are not those of a norm check") from None
-    return plan.accepts(block, norms, squares, labels)
+    return plan.accepts(block, norms, labels)

@@ -34,12 +34,11 @@ class KeyRegistration(Message):
 
 
 class NormCheck(Message):
-    """Ask whether one block's records are normalised: the three ciphertexts of the upload check."""
+    """Ask whether one block's records are normalised: the two ciphertexts of the upload check."""
 
     dataset_id: DatasetId
     block: Count
     norms: Base64
-    squares: Base64
     labels: Base64
 
 

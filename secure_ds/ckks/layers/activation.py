@@ -41,19 +41,13 @@ class CubicSigmoid:
         """Evaluate the polynomial."""
         return 0.5 + z * (self.linear + self.cubic * (z * z))
 
-    def largest_deviation(self, z_max: float, imaginary: float = 0.0) -> float:
-        """Bound |p(z) - 1/2| for |Re z| <= z_max and |Im z| <= imaginary, rounded up.
-
-        On the real line the maximum lies at an end of the interval or where p' = 0. For z = x + iy,
-        Re(p - 1/2) = P(x) - 3 * cubic * x * y**2 and |Im(p - 1/2)| <= |p'(x)| * |y| + |cubic| * |y|**3.
-        """
+    def largest_deviation(self, z_max: float) -> float:
+        """Bound |p(z) - 1/2| for |z| <= z_max: the maximum lies at an end or where p' = 0. Rounded up."""
         critical = min(z_max, math.sqrt(self.linear / (-3 * self.cubic)))
-        real = max(abs(self(point) - 0.5) for point in (critical, z_max)) - 3 * self.cubic * z_max * imaginary**2
-        across = self.steepest(z_max) * imaginary - self.cubic * imaginary**3
-        return _round_up(math.hypot(real, across))
+        return _round_up(max(abs(self(point) - 0.5) for point in (critical, z_max)))
 
     def steepest(self, z_max: float) -> float:
-        """Bound |p'(z)| for real |z| <= z_max: p' is monotonic in |z|, so its ends suffice. Rounded up."""
+        """Bound |p'(z)| for |z| <= z_max: p' is monotonic in |z|, so its ends suffice. Rounded up."""
         return _round_up(max(self.linear, abs(self.linear + 3 * self.cubic * z_max**2)))
 
     def largest_error(self) -> float:

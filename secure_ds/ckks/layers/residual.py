@@ -1,8 +1,10 @@
-"""The residual of the logistic loss, p(z) - 1/2 - v, on ciphertexts.
+"""The residual of the logistic loss, p(z) - 1/2 - v, on ciphertexts of two records per slot.
 
 Rules kept here:
-  1. One square and one product; the cubic's coefficients are folded into scales (see `scales`).
-  2. An empty slot (z = v = 0) has residual 0: p is odd about 1/2, so the ragged last block needs no mask.
+  1. z1 + J z2 is split by one conjugation at the top level; each half takes one square and one product, the cubic's
+     coefficients folded into scales (see `scales`). The halves meet again, as r1 - J r2, before the second
+     relinearisation.
+  2. A place without a record (z = v = 0) has residual 0: p is odd about 1/2, so the ragged last block needs no mask.
   3. The result is at level 1, where the product with the columns follows.
 """
 
@@ -18,28 +20,45 @@ OUTPUT_LEVEL = 1
 def residual(
     engine: Engine, z: Ciphertext | None, label: Ciphertext, scales: Scales, sigmoid: CubicSigmoid
 ) -> Ciphertext:
-    """Return p(z) - 1/2 - v at level 1.
+    """Return r1 - J r2 with r = p(z) - 1/2 - v, at level 1.
 
     Args:
         engine: arithmetic.
-        z: the weighted sum at the top level, None for zero.
-        label: v = y - 1/2 at the input scale, one level below the top.
+        z: the weighted sums z1 + J z2 at the top level, None for zero.
+        label: v1 - J v2 with v = y - 1/2, at the input scale, one level below the top.
         scales: the plan's scales.
         sigmoid: the cubic p.
     """
     shifted = engine.multiply_integer(label, -round(scales.cubic / scales.inputs), scales.cubic)
     if z is not None:
-        shifted = engine.add(_cube(engine, z, scales, sigmoid), shifted)
+        first, second = (_cube(engine, half, scales, sigmoid) for half in split(engine, z, scales.half))
+        cubes = engine.relinearise(engine.subtract(first, engine.times_unit(second)))
+        shifted = engine.add(cubes, shifted)
     return _rescale_to_output(engine, shifted, scales)
 
 
+def split(engine: Engine, z: Ciphertext, scale: float) -> tuple[Ciphertext, Ciphertext]:
+    """Return ciphertexts of z1 and z2 in real slots, from z1 + J z2.
+
+    Args:
+        engine: arithmetic.
+        z: both.
+        scale: of the results: twice that of z, since z + conj(z) = 2 z1 and -J (z - conj(z)) = 2 z2.
+    """
+    conjugate = engine.conjugate(z)
+    first = engine.add(z, conjugate)
+    second = engine.times_unit(engine.subtract(conjugate, z))
+    first.scale = second.scale = scale
+    return first, second
+
+
 def _cube(engine: Engine, z: Ciphertext, scales: Scales, sigmoid: CubicSigmoid) -> Ciphertext:
-    """Return z * (linear/k - z**2) read at the scale that makes it p(z) - 1/2."""
-    square = engine.relinearise(engine.square(z, scales.forward**2))
+    """Return z * (linear/k - z**2), three polynomials, read at the scale that makes it p(z) - 1/2."""
+    square = engine.relinearise(engine.square(z, scales.half**2))
     square = engine.rescale(square, scales.square)
     factor = engine.add_constant(engine.negate(square), round(sigmoid.linear / -sigmoid.cubic * scales.square))
     lowered = engine.drop_to(z, engine.level(factor))
-    return engine.relinearise(engine.multiply(lowered, factor, scales.cubic))
+    return engine.multiply(lowered, factor, scales.cubic)
 
 
 def _rescale_to_output(engine: Engine, value: Ciphertext, scales: Scales) -> Ciphertext:
