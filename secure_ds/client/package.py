@@ -206,14 +206,15 @@ class _BlobWriter:
 
 
 def _encrypt(
-    blobs: _BlobWriter, parameters: Parameters, secret_key: SecretKey, matrix: FloatArray, scale: float
+    blobs: _BlobWriter, profile: Profile, secret_key: SecretKey, matrix: FloatArray, n_labels: int
 ) -> tuple[tuple[KeyFile, ...], tuple[ColumnBlock, ...]]:
     """Write the evaluation keys and the encrypted matrix; return their references."""
     keys, blocks = [], []
-    for name, data in generate_key_files(parameters, secret_key):
+    for name, data in generate_key_files(profile.parameters, secret_key):
         digest, size = blobs.write(data)
         keys.append(KeyFile(name=name, digest=digest, bytes=size))
-    for column, block, data in encrypt_columns(parameters, secret_key, matrix, scale, n_labels=1):
+    encrypted = encrypt_columns(profile.parameters, secret_key, matrix, profile.input_scale, n_labels)
+    for column, block, data in encrypted:
         digest, size = blobs.write(data)
         blocks.append(ColumnBlock(column=column, block=block, digest=digest, bytes=size))
     return tuple(keys), tuple(blocks)

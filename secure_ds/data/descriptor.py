@@ -5,10 +5,11 @@ Rules kept here:
 1. A descriptor is public and complete: shape, feature map, ring, keys, limits, and the digest of every file.
 2. It has one spelling. `parse_descriptor` accepts canonical JSON (RFC 8785) only, so one descriptor has one digest and
    no duplicate or unknown field can mean different things to different readers.
-3. It agrees with itself: features with the map, blocks with records and slots, file sizes with the ring.
+3. It agrees with itself: features with the map, blocks with records and ring, file sizes with the ring.
 
 Columns of the encrypted matrix: features 0 to d - 1 (the bias is the last), then `slack`, then the label: for two
-classes one column of y - 1/2, for c > 2 classes c columns of [y = k] - 1/c. Empty slots hold 0. One record per slot.
+classes one column of y - 1/2, for c > 2 classes c columns of [y = k] - 1/c. Two records per slot
+(`secure_ds.ckks.slots`); places without a record hold 0.
 """
 
 import itertools
@@ -146,7 +147,7 @@ class DatasetDescriptor(_Closed):
     @property
     def n_blocks(self) -> int:
         """Ciphertexts per column."""
-        return math.ceil(self.n_records / self.parameters.slots)
+        return math.ceil(self.n_records / self.parameters.poly_modulus_degree)
 
     @property
     def n_columns(self) -> int:

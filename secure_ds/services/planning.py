@@ -84,4 +84,5 @@ def norm_plan_for(descriptor: DatasetDescriptor) -> NormCheckPlan:
         n_features=descriptor.n_features,
         n_blocks=descriptor.n_blocks,
         eta=descriptor.tolerance,
+        n_labels=len(descriptor.label_columns),
     )

@@ -179,9 +179,9 @@ def stop(context: ServiceContext, task: Task) -> None:
         _record(work, "job:stop", _job(task), details={})
 
 
-def ask_for_norms(context: ServiceContext, task: Task, block: int, norms: str, squares: str, labels: str) -> bool:
+def ask_for_norms(context: ServiceContext, task: Task, block: int, norms: str, labels: str) -> bool:
     """Return the custodian's verdict on one block; all ciphertexts are base64."""
-    message = NormCheck(dataset_id=task.dataset.id, block=block, norms=norms, squares=squares, labels=labels)
+    message = NormCheck(dataset_id=task.dataset.id, block=block, norms=norms, labels=labels)
     return context.custody.check_norms(message).passed
 
 

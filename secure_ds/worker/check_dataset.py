@@ -34,9 +34,9 @@ def _first_failure(context: ServiceContext, task: Task) -> tuple[str, str] | Non
     stored = stored_blocks(context, descriptor)
     engine = stored.engine()
     for block in range(descriptor.n_blocks):
-        found = norm_check_ciphertexts(engine, plan, stored.features_and_slack(block), stored.labels(block)[0])
-        norms, squares, labels = (b64encode(part).decode() for part in (found.norms, found.squares, found.labels))
-        if not ask_for_norms(context, task, block, norms, squares, labels):
+        found = norm_check_ciphertexts(engine, plan, stored.features_and_slack(block), stored.labels(block))
+        norms, labels = (b64encode(part).decode() for part in (found.norms, found.labels))
+        if not ask_for_norms(context, task, block, norms, labels):
             code, detail = NOT_NORMALISED
             return code, detail.format(block=block)
     return None
