@@ -119,12 +119,13 @@ def write_package(
     _prepare(directory)
     profile, parameters, dataset_id = declaration.profile, declaration.profile.parameters, new_id("ds")
     public_key = upload_key.public_key().public_bytes_raw().hex()
+    n_labels = matrix.shape[1] - declaration.feature_map.n_features - 1
     total = len(KEY_NAMES) + matrix.shape[1] * n_blocks(parameters, len(records))
     blobs = _BlobWriter(directory / BLOBS, total, progress)
     with generate_secret_key(parameters) as secret_key:
         info = sealing_info(dataset_id, parameters.digest, public_key)
         sealed = seal(secret_key.to_bytes(), custodian_key, info)
-        keys, blocks = _encrypt(blobs, parameters, secret_key, matrix, profile.input_scale)
+        keys, blocks = _encrypt(blobs, profile, secret_key, matrix, n_labels)
     descriptor = DatasetDescriptor(
         dataset_id=dataset_id,
         tenant=declaration.tenant,
