@@ -6,8 +6,8 @@ Rules kept here:
 
 Let d_X be the error of the columns (encryption, encoding) as an operator on weights and labels, from
 `NoiseModel`, relative to the input scale; ||X|| <= sqrt(n) (1 + eta) since rows are bounded. All norms are l2. A slot
-with two records is a pair of reals of the same l2 norm, and the answer is Re(sum r x) with r = r1 - J r2, x = x1 + J x2:
-an error dr of r meets the columns as a pair as well, and no bound below sees how records are paired.
+with two records is a pair of reals of the same l2 norm, and the answer is Re(sum r x) with r = r1 - J r2 and
+x = x1 + J x2: an error dr of r meets the columns as a pair as well, and no bound below sees how records are paired.
   - Columns in the product:   ||sum r_i d_i|| <= ||r|| ||d_X|| <= rho sqrt(n) ||d_X||.
   - Columns through z:        d_z = radius ||d_X|| over both records of every slot.
   - The split: z + conj(z) and -J (z - conj(z)) are exact but for one key switching per block, the same in both halves,

@@ -26,7 +26,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
 from secure_ds.ckks.key_files import KEY_NAMES
 from secure_ds.ckks.keys import generate_key_files, generate_secret_key
-from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import Profile
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.client.errors import InvalidPackage
