@@ -29,7 +29,9 @@ from tests.ckks.circuits import (
 BLOCK = 8192  # records
 
 
-@pytest.mark.parametrize(("n", "d"), [(1, 1), (500, 1), (BLOCK // 2 + 1, 2), (BLOCK, 3), (BLOCK + 5, 2), (2 * BLOCK + 4200, 3), (40, 300)])
+@pytest.mark.parametrize(
+    ("n", "d"), [(1, 1), (500, 1), (BLOCK // 2 + 1, 2), (BLOCK, 3), (BLOCK + 5, 2), (2 * BLOCK + 4200, 3), (40, 300)]
+)
 def test_gradient_equals_the_clear_twin_within_the_bound(n: int, d: int) -> None:
     records = random_records(n, d, seed=n + d)
     plan = plan_for(records)

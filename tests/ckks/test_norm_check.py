@@ -120,7 +120,7 @@ def test_a_record_where_none_is_declared_is_refused() -> None:
     more = np.vstack([honest(), [[0.6, 0.8, 0.0, 0.5]]])
     assert not accepts(more, block=1)
     second = np.zeros((2 * BLOCK, D + 2))
-    second[: N_RECORDS] = honest()
+    second[:N_RECORDS] = honest()
     second[BLOCK + BLOCK // 2] = [0.6, 0.8, 0.0, 0.5]  # beside the first record, in its slot
     assert not accepts(second, block=1)
 

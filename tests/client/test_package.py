@@ -93,7 +93,7 @@ def test_norms_are_completed_to_one():
 def test_progress_counts_every_file(written):
     directory, steps = written
     assert steps == [(done, 12) for done in range(1, 13)]
-    assert len(list((directory / "blobs").iterdir())) == 11
+    assert len(list((directory / "blobs").iterdir())) == 12
 
 
 def test_no_record_is_written_in_any_encoding(written):
