@@ -22,10 +22,8 @@ from secure_ds.ckks import clear_twin
 from secure_ds.ckks.decryption import decrypt_released
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
 from secure_ds.ckks.engine import Engine
-from secure_ds.ckks.key_files import GALOIS_TAIL, RELIN, RELIN_TAIL
-from secure_ds.ckks.keys import generate_galois_keys, generate_relin_keys, generate_secret_key
+from secure_ds.ckks.keys import generate_key_files, generate_secret_key
 from secure_ds.ckks.logistic import LogisticEvaluator
-from secure_ds.ckks.packing import galois_elements
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.planner import CircuitPlan, plan_logistic, statistical_bits
 from secure_ds.ckks.profiles import DEFAULT, Profile
@@ -41,6 +39,7 @@ ARITHMETIC = (
     "add",
     "add_constant",
     "automorphism",
+    "conjugate",
     "drop_to",
     "multiply",
     "multiply_integer",
@@ -107,11 +106,7 @@ def prepare(
 ) -> tuple[TimedEngine, LogisticEvaluator, CircuitPlan, SecretKey]:
     """Make keys, encrypt the records column by column and load them."""
     parameters, secret_key = profile.parameters, generate_secret_key(profile.parameters)
-    keys = {
-        RELIN: generate_relin_keys(parameters, secret_key),
-        RELIN_TAIL: generate_relin_keys(parameters.tail, secret_key),
-        GALOIS_TAIL: generate_galois_keys(parameters.tail, secret_key, galois_elements(parameters)),
-    }
+    keys = dict(generate_key_files(parameters, secret_key))
     n, d = X.shape
     plan = plan_logistic(
         parameters,
@@ -124,9 +119,9 @@ def prepare(
     )
     engine = TimedEngine(parameters, keys)
     evaluator = LogisticEvaluator(engine, plan)
-    columns = np.column_stack([X, v])
+    columns, capacity = np.column_stack([X, v]), parameters.poly_modulus_degree
     for block in range(plan.n_blocks):
-        rows = columns[block * parameters.slots : (block + 1) * parameters.slots]
+        rows = columns[block * capacity : (block + 1) * capacity]
         *features, label = (item.data for item in encrypt_columns(parameters, secret_key, rows, profile.input_scale, 1))
         evaluator.load_block(features, label)
     return engine, evaluator, plan, secret_key

@@ -57,7 +57,7 @@ class Original:
             x = np.linspace(-0.5, 0.5, RECORDS)
             slack = np.sqrt(1 - x**2 - 0.25)
             matrix = np.column_stack([x, np.full(RECORDS, 0.5), slack, np.where(x > 0, 0.5, -0.5)])
-            self.columns = [b.data for b in encrypt_columns(RING, secret, matrix, SCALE)]
+            self.columns = [b.data for b in encrypt_columns(RING, secret, matrix, SCALE, n_labels=1)]
 
     def registration(self, columns: list[Any], keys: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         """A request body: a fresh data set of these files, each given as bytes or as an announced (digest, length)."""
@@ -76,13 +76,13 @@ class Original:
         body = self.registration(columns, keys)
         plan = norm_plan_for(parse_descriptor(base64.b64decode(body["envelope"]["payload"])))
         engine = Engine(RING, {**self.keys, **keys}) if keys else self._engine
-        found = norm_check_ciphertexts(engine, plan, columns[:-1], columns[-1])
+        found = norm_check_ciphertexts(engine, plan, columns[:-1], columns[-1:])
         with SecretKey.from_bytes(self.secret) as secret:
-            norms, squares, labels = (
+            norms, labels = (
                 decrypt_slots(RING, secret, data, level=plan.level, scale=plan.scale)
-                for data in (found.norms, found.squares, found.labels)
+                for data in (found.norms, found.labels)
             )
-        return plan.accepts(0, norms, squares, labels)
+        return plan.accepts(0, norms, labels)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -96,7 +96,7 @@ class Original:
             "tenant": "clinic",
             "unit": {"kind": "record", "records_per_person": 1},
             "limits": {"epsilon": 1.0, "delta": 1e-5, "purposes": ["research"], "max_decryptions": 8},
-            "n_records": (blocks - 1) * RING.slots + RECORDS,
+            "n_records": (blocks - 1) * RING.poly_modulus_degree + RECORDS,
             "n_features": 2,
             "feature_map": {
                 "map": "declared_bounds",

@@ -30,6 +30,7 @@ from tests.installation import Installation, declaration
 
 Matrix = FloatArray
 SLOTS = FAST.parameters.slots
+BLOCK = FAST.parameters.poly_modulus_degree  # records
 
 
 class Base(NamedTuple):
@@ -59,12 +60,13 @@ class HostileOwner:
         matrix = base.matrix.copy()
         change(matrix)
         for column in np.flatnonzero((matrix != base.matrix).any(axis=0)):
-            self._encrypt_again(directory, int(column), matrix[:, [column]])
+            self._encrypt_again(directory, int(column), matrix)
         return directory
 
-    def _encrypt_again(self, directory: Path, column: int, values: Matrix) -> None:
+    def _encrypt_again(self, directory: Path, column: int, matrix: Matrix) -> None:
+        values, n_labels = matrix[:, [column]], int(column == matrix.shape[1] - 1)
         with SecretKey.from_bytes(self.secret) as secret:
-            for encrypted in encrypt_columns(FAST.parameters, secret, values, FAST.input_scale):
+            for encrypted in encrypt_columns(FAST.parameters, secret, values, FAST.input_scale, n_labels):
                 self.replace_blob(directory, column, encrypted.data, encrypted.block)
 
     def descriptor(self, directory: Path) -> DatasetDescriptor:

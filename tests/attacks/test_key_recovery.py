@@ -24,6 +24,7 @@ import pytest
 from secure_ds.ckks.decryption import decrypt_released
 from secure_ds.ckks.format import residues
 from secure_ds.ckks.ntt import PrimeField, transform
+from secure_ds.ckks.profiles import BITS_FOR_MORE_ANSWERS, FAST
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.custodian.registration import held_key, unwrapped
 from secure_ds.privacy.discrete_gaussian import sample_discrete_gaussian
@@ -185,7 +186,7 @@ def test_released_noise_is_what_the_plan_promised(
         for position, value in zip(hands.plan.circuit.positions, answer, strict=True):
             error = value * hands.plan.release_step - exact[position]
             assert 0 < abs(error) < 12 * deviation
-    assert hands.plan.statistical_bits >= 40
+    assert hands.plan.statistical_bits >= FAST.statistical_bits - BITS_FOR_MORE_ANSWERS
 
 
 def best_guess(plan: LogisticPlan, answer: Sequence[int]) -> list[int]:

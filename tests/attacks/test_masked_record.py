@@ -22,7 +22,7 @@ from tests.installation import random_records
 from tests.prepared import STEPS, Hands, Prepared
 
 VICTIM = 17
-FACTOR = 2.0**15
+FACTOR = 2.0**8
 
 
 class MaskingEvaluator(LogisticEvaluator):
@@ -84,7 +84,7 @@ def rechecked(ready: Prepared, hands: Hands) -> list[RecheckedStep]:
 def test_the_attack_reads_a_record_through_the_noise(attacked: Hands) -> None:
     """Otherwise the test below would find something harmless. Fails by chance once in a million runs.
 
-    The victim's residual is 1/2 at the first step, so the signal is about 8 deviations of the noise, on 4 coordinates.
+    The victim's residual is 1/2 at the first step, so the signal is some 40 deviations of the noise, on 4 coordinates.
     """
     released = [value * attacked.plan.release_step for value in attacked.answers[0]]
     gradient = unpack(released, attacked.plan.circuit) / FACTOR

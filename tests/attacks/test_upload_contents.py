@@ -16,7 +16,7 @@ from secure_ds.ckks.profiles import FAST
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.services.errors import AccessDenied, StateConflict
 from secure_ds.wire.datasets import DatasetView
-from tests.attacks.hostile_owner import SLOTS, HostileOwner, Matrix
+from tests.attacks.hostile_owner import BLOCK, SLOTS, HostileOwner, Matrix
 from tests.ckks.circuits import Keyed, encrypted_complex
 
 SLACK, LABEL = -2, -1
@@ -123,24 +123,24 @@ SWAPS = {
 def test_a_swapped_block_signed_again_by_the_owner_is_refused(
     hostile: HostileOwner, places: tuple[tuple[int, int], tuple[int, int]]
 ) -> None:
-    """The second block is ragged: it holds 9 records and 4087 empty slots."""
-    directory = hostile.encrypt(SLOTS + 9)
+    """The second block is ragged: it holds 9 records and room for 8183 more."""
+    directory = hostile.encrypt(BLOCK + 9)
     hostile.sign_again(directory, swap(*places))
     require_refused(hostile, hostile.submit(directory))
 
 
 def test_full_blocks_of_one_column_may_not_change_places(hostile: HostileOwner) -> None:
     """Two full blocks: shapes and counts agree, and yet no record is normalised any more."""
-    directory = hostile.encrypt(2 * SLOTS)
+    directory = hostile.encrypt(2 * BLOCK)
     hostile.sign_again(directory, swap((1, 0), (1, 1)))
     require_refused(hostile, hostile.submit(directory))
 
 
 def test_the_first_bad_block_ends_the_check(hostile: HostileOwner) -> None:
     def change(matrix: Matrix) -> None:
-        matrix[SLOTS + 2, 0] = 3.0
+        matrix[BLOCK + 2, 0] = 3.0
 
-    view = hostile.submit(hostile.encrypt(SLOTS + 9, change))
+    view = hostile.submit(hostile.encrypt(BLOCK + 9, change))
     require_refused(hostile, view, block=1)
 
 
@@ -148,7 +148,7 @@ def test_a_column_under_another_key_is_refused(hostile: HostileOwner) -> None:
     directory = hostile.encrypt()
     with generate_secret_key(FAST.parameters) as foreign:
         column = np.full((40, 1), 0.1)
-        (block,) = encrypt_columns(FAST.parameters, foreign, column, FAST.input_scale)
+        (block,) = encrypt_columns(FAST.parameters, foreign, column, FAST.input_scale, 0)
     hostile.replace_blob(directory, 1, block.data)
     require_refused(hostile, hostile.submit(directory))
 
@@ -175,8 +175,8 @@ def test_the_stated_limit_keys_that_the_check_does_not_use_are_not_found(hostile
     assert hostile.installation.custodian.journal.releases(view.id) == 1
 
 
-def complex_slots(secret: SecretKey, rows: list[complex]) -> list[bytes]:
-    """Encrypt one constant complex record in 40 slots, column by column, under the owner's own key."""
+def slots_of(secret: SecretKey, rows: list[complex]) -> list[bytes]:
+    """Encrypt one constant complex number in 40 slots, column by column, under the owner's own key."""
     ring = Keyed(FAST, secret, None)  # type: ignore[arg-type]  # nothing is evaluated
     occupied = np.arange(SLOTS) < 40
     return [encrypted_complex(ring, np.where(occupied, value, 0).astype(complex)) for value in rows]
@@ -187,16 +187,25 @@ COMPLEX = {
     "norm 1 whose squares sum to -1": [1j, 0, 0, 0, 0.5],
     "a label of modulus 3/2": [1, 0, 0, 0, 1.5j],
     "an imaginary label of modulus 1/2 beside a norm of 2": [1, 1j, 0, 1, 0.5j],
+    "a second record in every slot": [1 + 1j, 0, 0, 0, 0.5 + 0.5j],
 }
 
 
 @pytest.mark.parametrize("rows", COMPLEX.values(), ids=COMPLEX.keys())
 def test_complex_slots_are_refused(hostile: HostileOwner, rows: list[complex]) -> None:
-    """The owner knows the key, and so can encrypt what the client's encoder never would."""
+    """The owner knows the key, and so can encrypt what the client would not: every slot is two records, 40 declared."""
     directory = hostile.encrypt()
-    for column, data in enumerate(complex_slots(SecretKey.from_bytes(hostile.secret), rows)):
+    for column, data in enumerate(slots_of(SecretKey.from_bytes(hostile.secret), rows)):
         hostile.replace_blob(directory, column, data)
     require_refused(hostile, hostile.submit(directory))
+
+
+def test_lengths_may_not_move_between_the_two_records_of_a_slot(hostile: HostileOwner) -> None:
+    def change(matrix: Matrix) -> None:
+        matrix[0, :LABEL] *= 1.2
+        matrix[BLOCK // 2, :LABEL] *= np.sqrt(2 - 1.44)
+
+    require_refused(hostile, hostile.submit(hostile.encrypt(BLOCK // 2 + 5, change)))
 
 
 def test_a_refused_data_set_cannot_be_tried_again(hostile: HostileOwner) -> None:

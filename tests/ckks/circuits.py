@@ -13,11 +13,9 @@ from secure_ds.ckks.context import seal_context
 from secure_ds.ckks.decryption import decrypt_released, decrypt_slots
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
 from secure_ds.ckks.engine import Engine
-from secure_ds.ckks.key_files import GALOIS_TAIL, RELIN, RELIN_TAIL
-from secure_ds.ckks.keys import generate_galois_keys, generate_relin_keys, generate_secret_key, seal_secret_key
+from secure_ds.ckks.keys import generate_key_files, generate_secret_key, seal_secret_key
 from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.memory_io import save
-from secure_ds.ckks.packing import galois_elements
 from secure_ds.ckks.planner import CircuitPlan, plan_logistic
 from secure_ds.ckks.profiles import FAST, Profile
 from secure_ds.ckks.secret_key import SecretKey
@@ -40,12 +38,7 @@ class Keyed:
 def keyed(profile: Profile = FAST) -> Keyed:
     parameters = profile.parameters
     secret_key = generate_secret_key(parameters)
-    keys = {
-        RELIN: generate_relin_keys(parameters, secret_key),
-        RELIN_TAIL: generate_relin_keys(parameters.tail, secret_key),
-        GALOIS_TAIL: generate_galois_keys(parameters.tail, secret_key, galois_elements(parameters)),
-    }
-    return Keyed(profile, secret_key, Engine(parameters, keys))
+    return Keyed(profile, secret_key, Engine(parameters, dict(generate_key_files(parameters, secret_key))))
 
 
 @dataclass(frozen=True)
@@ -86,15 +79,15 @@ def plan_for(records: Records, profile: Profile = FAST, radius: float = RADIUS) 
     )
 
 
-def encrypted(ring: Keyed, columns: Array) -> dict[tuple[int, int], bytes]:
-    """Return ciphertexts by (column, block)."""
+def encrypted(ring: Keyed, columns: Array, n_labels: int = 1) -> dict[tuple[int, int], bytes]:
+    """Return ciphertexts by (column, block); the last columns are labels."""
     scale = ring.profile.input_scale
-    blocks = encrypt_columns(ring.profile.parameters, ring.secret_key, columns, scale)
+    blocks = encrypt_columns(ring.profile.parameters, ring.secret_key, columns, scale, n_labels)
     return {(column, block): data for column, block, data in blocks}
 
 
 def encrypted_complex(ring: Keyed, values: npt.NDArray[np.complex128]) -> bytes:
-    """Encrypt complex slots, as only a hostile client would."""
+    """Encrypt slots of one's own choice, as only a hostile client would."""
     context = seal_context(ring.profile.parameters)
     plaintext, ciphertext = sealapi.Plaintext(), sealapi.Ciphertext()
     sealapi.CKKSEncoder(context).encode(values.tolist(), ring.profile.input_scale, plaintext)

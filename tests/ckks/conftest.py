@@ -29,8 +29,8 @@ class SmallRing:
 def small_ring() -> SmallRing:
     parameters, elements, scale = Parameters.from_bits(4096, (35, 35, 34)), (3, 4097), 2.0**25
     secret_key = generate_secret_key(parameters)
-    values = np.random.default_rng(1).uniform(-1, 1, parameters.slots)
-    (block,) = encrypt_columns(parameters, secret_key, values[:, None], scale)
+    values = np.random.default_rng(1).uniform(-1, 1, parameters.poly_modulus_degree)
+    (block,) = encrypt_columns(parameters, secret_key, values[:, None], scale, n_labels=0)
     relin = generate_relin_keys(parameters, secret_key)
     galois = generate_galois_keys(parameters, secret_key, elements)
     return SmallRing(parameters, secret_key, relin, elements, galois, scale, values, block.data)

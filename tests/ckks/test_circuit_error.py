@@ -14,7 +14,7 @@ SHORT_CHAIN = Parameters.from_bits(16384, (60, 60, 20, 60, 60))  # little room a
 
 def plan(radius: float) -> CircuitPlan:
     return plan_logistic(
-        SHORT_CHAIN, input_scale=2.0**40, n_records=100, n_features=5, n_blocks=1, radius=radius, eta=2.0**-6
+        SHORT_CHAIN, input_scale=2.0**38, n_records=100, n_features=5, n_blocks=1, radius=radius, eta=2.0**-6
     )
 
 

@@ -18,8 +18,9 @@ def test_scales_follow_the_primes() -> None:
     primes = parameters.data_primes
     scales = compute_scales(parameters, STRONG.input_scale, 3000, SIGMOID)
     assert scales.forward == STRONG.input_scale * 3000
-    assert math.isclose(scales.square * primes[4], scales.forward**2, rel_tol=1e-15)
-    assert math.isclose(scales.cubic * -SIGMOID.cubic, scales.forward * scales.square, rel_tol=1e-15)
+    assert scales.half == 2 * scales.forward
+    assert math.isclose(scales.square * primes[4], scales.half**2, rel_tol=1e-15)
+    assert math.isclose(scales.cubic * -SIGMOID.cubic, scales.half * scales.square, rel_tol=1e-15)
     assert math.isclose(scales.residual * primes[3] * primes[2], scales.cubic, rel_tol=1e-15)
     assert math.isclose(scales.answer * primes[1], 2 * scales.residual * STRONG.input_scale, rel_tol=1e-15)
 

@@ -32,12 +32,12 @@ def ciphertexts(ready: Prepared, descriptor: DatasetDescriptor) -> NormCiphertex
     """What an honest worker computes of the only block."""
     blocks = stored_blocks(ready.installation.context, descriptor)
     plan = norm_plan_for(descriptor)
-    return norm_check_ciphertexts(blocks.engine(), plan, blocks.features_and_slack(0), blocks.labels(0)[0])
+    return norm_check_ciphertexts(blocks.engine(), plan, blocks.features_and_slack(0), blocks.labels(0))
 
 
 def question(descriptor: DatasetDescriptor, found: NormCiphertexts, block: int = 0) -> NormCheck:
-    norms, squares, labels = (as_text(part) for part in (found.norms, found.squares, found.labels))
-    return NormCheck(dataset_id=descriptor.dataset_id, block=block, norms=norms, squares=squares, labels=labels)
+    norms, labels = as_text(found.norms), as_text(found.labels)
+    return NormCheck(dataset_id=descriptor.dataset_id, block=block, norms=norms, labels=labels)
 
 
 def entries(ready: Prepared, action: str) -> int:
@@ -58,7 +58,7 @@ def test_an_honest_block_passes_once_however_often_it_is_asked_about(
 @pytest.mark.parametrize("first_passes", [True, False], ids=["passed before", "failed before"])
 def test_a_block_has_one_verdict_for_life(ready: Prepared, uploaded: DatasetDescriptor, first_passes: bool) -> None:
     custodian, honest = ready.installation.custodian, ciphertexts(ready, uploaded)
-    other = NormCiphertexts(another_valid(honest.norms), honest.squares, honest.labels)
+    other = NormCiphertexts(another_valid(honest.norms), honest.labels)
     first, second = (honest, other) if first_passes else (other, honest)
     assert check_norms(custodian, question(uploaded, first)).passed is first_passes
     with pytest.raises(CheckRefused):
@@ -69,11 +69,11 @@ def test_a_block_has_one_verdict_for_life(ready: Prepared, uploaded: DatasetDesc
 
 def test_after_one_failed_block_nothing_more_is_checked(ready: Prepared) -> None:
     installation, directory = ready.installation, ready.installation.home / "package-two-blocks"
-    package = installation.encrypt(directory, random_records(n=4100, features=1), Ed25519PrivateKey.generate())
+    package = installation.encrypt(directory, random_records(n=8200, features=1), Ed25519PrivateKey.generate())
     installation.register(ready.owner, package, directory)
     installation.upload(ready.owner, package)
     custodian, found = installation.custodian, ciphertexts(ready, package.descriptor)
-    failing = NormCiphertexts(another_valid(found.norms), found.squares, found.labels)
+    failing = NormCiphertexts(another_valid(found.norms), found.labels)
     assert not check_norms(custodian, question(package.descriptor, failing, block=1)).passed
     with pytest.raises(CheckRefused, match="another block"):
         check_norms(custodian, question(package.descriptor, found))
@@ -108,7 +108,7 @@ def residue_too_large(data: bytes) -> bytes:
     return data[:-1] + b"\xff"
 
 
-@pytest.mark.parametrize("part", ["norms", "squares", "labels"])
+@pytest.mark.parametrize("part", ["norms", "labels"])
 @pytest.mark.parametrize("broken", [truncated, residue_too_large], ids=lambda broken: broken.__name__)
 def test_malformed_ciphertexts_cost_the_block_nothing(
     ready: Prepared, uploaded: DatasetDescriptor, part: str, broken: Callable[[bytes], bytes]
@@ -125,7 +125,7 @@ def test_malformed_ciphertexts_cost_the_block_nothing(
 
 def test_swapped_ciphertexts_fail(ready: Prepared, uploaded: DatasetDescriptor) -> None:
     honest = ciphertexts(ready, uploaded)
-    swapped = NormCiphertexts(honest.labels, honest.squares, honest.norms)
+    swapped = NormCiphertexts(honest.labels, honest.norms)
     assert not check_norms(ready.installation.custodian, question(uploaded, swapped)).passed
 
 

@@ -8,7 +8,7 @@ from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
 from secure_ds.ckks.parameters import Parameters
 
 PARAMETERS = Parameters.from_bits(4096, (26, 25, 25, 27))
-N_RECORDS = 3000  # two blocks of 2048 slots
+N_RECORDS = 5000  # two blocks of 4096 records
 N_FEATURES = 2  # one column and the bias
 
 

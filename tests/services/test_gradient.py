@@ -28,7 +28,7 @@ from secure_ds.wire.jobs import TrainingRequest
 from tests.installation import Installation
 from tests.templates import sqlite_file
 
-SLOTS = FAST.parameters.slots
+BLOCK = FAST.parameters.poly_modulus_degree
 RADIUS = 4.0
 STEPS = 3
 SEED = 20
@@ -102,7 +102,7 @@ def uniform(n: int, columns: int, seed: int = 4) -> Records:
 
 
 def all_equal(n: int, columns: int, value: float = 1.0, label: float = 0.0) -> Records:
-    """The same record n times, at the edge of the declared bounds: every slot pulls the same way."""
+    """The same record n times, at the edge of the declared bounds: every record pulls the same way."""
     return Records({**{f"x{j}": np.full(n, value) for j in range(columns)}, "label": np.full(n, label)})
 
 
@@ -116,9 +116,10 @@ CASES: dict[str, Callable[[], Records]] = {
     "random": lambda: uniform(60, 3),
     "one record": lambda: uniform(1, 3),
     "one feature": lambda: uniform(60, 1),
-    "a full block": lambda: uniform(SLOTS, 2),
-    "three blocks, one record in the last": lambda: uniform(2 * SLOTS + 1, 2),
-    "two blocks, the last ragged": lambda: all_equal(SLOTS + 37, 2),
+    "a full block": lambda: uniform(BLOCK, 2),
+    "some slots with two records": lambda: uniform(BLOCK // 2 + 100, 2),
+    "three blocks, one record in the last": lambda: uniform(2 * BLOCK + 1, 2),
+    "two blocks, the last ragged": lambda: all_equal(BLOCK + 37, 2),
     "opposed": lambda: opposed(1000, 3),
 }
 
@@ -144,7 +145,7 @@ def test_three_hundred_features(tmp_path: Path) -> None:
 def test_scores_at_the_edge_of_the_cubic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: float) -> None:
     """Without noise the weights of equal records run straight to the radius, and every |z| is R."""
     monkeypatch.setattr(release, "sample_discrete_gaussian", lambda _, count, __: [0] * count)
-    job = Job(tmp_path, all_equal(SLOTS + 5, 3, label=label))
+    job = Job(tmp_path, all_equal(BLOCK + 5, 3, label=label))
     assert np.abs(job.X @ job.weights(1)).min() > RADIUS * 0.999
     assert max(job.errors(job.silence())) <= job.plan.circuit.beta
 

@@ -16,7 +16,7 @@ def facts(n_records: int = 455, n_features: int = 31, **changes: Any) -> DataFac
         "n_records": n_records,
         "n_features": n_features,
         "n_classes": 2,
-        "n_blocks": -(-n_records // STRONG.parameters.slots),
+        "n_blocks": -(-n_records // STRONG.parameters.poly_modulus_degree),
         "parameters": STRONG.parameters,
         "input_scale": STRONG.input_scale,
         "eta": STRONG.eta,

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.planner import flooding_sigma
+from secure_ds.ckks.profiles import BITS_FOR_MORE_ANSWERS, STRONG
 from secure_ds.privacy.errors import BudgetExceeded, InvalidPrivacyParameter
 from secure_ds.privacy.ledger import Budget, reserve
 from secure_ds.training.encrypted.facts import DataFacts, JobFacts
-from secure_ds.training.encrypted.flooding import MIN_STATISTICAL_BITS
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan, make_logistic_plan
 from secure_ds.training.encrypted.planning import plan_from_json
 from secure_ds.training.encrypted.request import PlanRequest
 from tests.training.encrypted.examples import facts, plan, request
+
+LEAST_BITS = STRONG.statistical_bits - BITS_FOR_MORE_ANSWERS
 
 
 def make_plan(data: DataFacts, asked: PlanRequest) -> LogisticPlan:
@@ -89,7 +91,7 @@ def test_a_plan_keeps_its_promises(n: int, d: int, epsilon: float, steps: int, r
     assert made.epsilon_after(steps) < epsilon + 1e-9
     assert made.sensitivity == k * made.circuit.sensitivity or steps == 1
     assert made.sigma <= made.circuit.max_sigma
-    assert made.sigma >= flooding_sigma(made.circuit, MIN_STATISTICAL_BITS, data.max_decryptions)
+    assert made.sigma >= flooding_sigma(made.circuit, LEAST_BITS, data.max_decryptions)
     assert made.noise_variance >= (made.sigma * made.circuit.answer_scale) ** 2 * (1 - 1e-12) >= 2**56
 
 
@@ -110,7 +112,7 @@ def test_a_job_of_the_whole_limit_fits_once_and_only_once() -> None:
 def test_many_decryptions_raise_the_noise_and_lower_the_cost() -> None:
     few, many = (make_plan(facts(60_000, 300, max_decryptions=tau), request()) for tau in (100, 2**20))
     assert many.sigma > few.sigma
-    assert many.statistical_bits == pytest.approx(MIN_STATISTICAL_BITS)
+    assert many.statistical_bits == pytest.approx(LEAST_BITS)
     assert many.epsilon_after(many.steps) < few.epsilon_after(few.steps) <= 1.0
 
 
