@@ -62,6 +62,9 @@ class Evaluators:
         return len(self.domains) >= WITNESSES
 
 
+NOBODY = Evaluators()
+
+
 def distinct(domains: Iterable[str]) -> tuple[str, ...]:
     """Domains once each, in order."""
     return tuple(sorted(set(domains)))

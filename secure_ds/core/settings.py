@@ -81,11 +81,6 @@ class Settings(BaseModel):
         return Evaluators(self.evaluators)
 
     @property
-    def evaluator_directory(self) -> Path:
-        """Keys of this machine's own workers, one file for each domain, made by `secure-ds init`."""
-        return self.home / "evaluators"
-
-    @property
     def database(self) -> str:
         """SQLAlchemy URL of the service's database."""
         return self.database_url or f"sqlite:///{self.home / 'secure_ds.db'}"
