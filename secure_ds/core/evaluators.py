@@ -65,6 +65,12 @@ class Evaluators:
 NOBODY = Evaluators()
 
 
+def too_few_evaluators(evaluators: Evaluators) -> str:
+    """Why dual evaluation is not possible, in words."""
+    listed = f"one, {evaluators.domains[0]}" if evaluators.domains else "none"
+    return f"dual evaluation needs workers of {WITNESSES} trust domains; here workers are listed of {listed}"
+
+
 def distinct(domains: Iterable[str]) -> tuple[str, ...]:
     """Domains once each, in order."""
     return tuple(sorted(set(domains)))

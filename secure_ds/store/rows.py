@@ -116,7 +116,7 @@ class JobRow:
 class Lease:
     """The right to do a piece of work until `expires_at`; `fence` grows with every claim of that work.
 
-    `domain` is the holder's trust domain, for work that comes in pairs; None for a holder without one.
+    `domain` is the holder's trust domain, of work that comes in pairs; None of other work.
     """
 
     kind: str

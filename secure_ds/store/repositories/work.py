@@ -64,8 +64,9 @@ class Work(Repository):
         if found is None or (found.paired and not self._locks_other_half(found.kind, found.subject_id, domain)):
             return None
         expires_at = self._now + timedelta(seconds=lease_seconds)
-        lease = Lease(found.kind, found.subject_id, worker_id, found.fence + 1, expires_at, domain)
-        self._update(lease, worker_id=worker_id, domain=domain, fence=lease.fence, expires_at=expires_at)
+        holder = domain if found.paired else None
+        lease = Lease(found.kind, found.subject_id, worker_id, found.fence + 1, expires_at, holder)
+        self._update(lease, worker_id=worker_id, domain=holder, fence=lease.fence, expires_at=expires_at)
         return lease
 
     def is_wanted_elsewhere(self, lease: Lease) -> bool:
@@ -90,6 +91,11 @@ class Work(Repository):
             work.c.expires_at > self._now,
         )
         return self._connection.execute(held).first() is not None
+
+    def is_held(self, lease: Lease) -> bool:
+        """Whether a lease holds at this moment. To write by it, use `check`."""
+        query = select(work.c.fence).where(_is(lease.kind, lease.subject_id), work.c.finished_at.is_(None))
+        return self._connection.execute(query).scalar_one_or_none() == lease.fence
 
     def let_go(self, lease: Lease) -> None:
         """Give work back before its lease runs out. Raises `LeaseLost`."""
