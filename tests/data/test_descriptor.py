@@ -25,7 +25,7 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:44756f02ccf4f5746d34faa97b1637219d7492438d773fcfb2a9f3dfb9964337"
+    assert parse(VALID).digest == "sha256:a40abb56acdbb46322236fdf2f8570f379ac5951fd5ff5ee01c94c1f18f5ec30"
 
 
 def test_derived_facts():
