@@ -44,7 +44,7 @@ def identity_of(context: ServiceContext) -> EvaluatorIdentity:
 
 
 def attest(context: ServiceContext, task: Task, evaluation: Evaluation) -> None:
-    """Sign and store what a step evaluates to, by this worker; the same again changes nothing.
+    """Sign and store what a step evaluates to, by this worker, and tell watchers; the same again changes nothing.
 
     Raises:
         LeaseLost: another worker holds this half of the job, or the job is over.
@@ -61,6 +61,7 @@ def attest(context: ServiceContext, task: Task, evaluation: Evaluation) -> None:
                 "domain": said.domain,
                 "evaluator": said.evaluator,
             }
+            work.events.append(evaluation.job_id, "attested", {"step": evaluation.step + 1, "domain": said.domain})
             work.audit.append(_draft(task, evaluation, details))
 
 

@@ -93,6 +93,13 @@ def test_two_workers_finish_a_job_and_the_certificate_says_so(ready: Prepared) -
         until(lambda: state_of(ready) == "succeeded")
     said = [(each.details["step"], each.details["domain"]) for each in entries(ready, "job:attest")]
     assert sorted(said) == [(step, domain) for step in range(STEPS) for domain in ("north", "south")]
+    with installation.store.read() as work:
+        seen = [
+            (row.data["step"], row.data["domain"])
+            for row in work.events.list(ready.job.id, 0, 100)
+            if row.event == "attested"
+        ]
+    assert sorted(seen) == [(step + 1, domain) for step, domain in sorted(said)]
     assert {each.details["half"] for each in entries(ready, "job:run")} == {"train", "confirm"}
     model = installation.services.show_job(ready.owner, ready.job.id).model_id
     assert model is not None
