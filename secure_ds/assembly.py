@@ -29,4 +29,6 @@ def build_service_context(settings: Settings) -> ServiceContext:
         clock=SystemClock(),
         origin=settings.origin,
         max_blob_bytes=settings.max_blob_bytes,
+        evaluators=settings.allowed_evaluators,
+        confirmation_seconds=settings.confirmation_seconds,
     )

@@ -23,6 +23,7 @@ from policies import PolicyEngine, shipped_directory
 from secure_ds.ckks.profiles import FAST, Profile
 from secure_ds.client.package import Declaration, Package, write_package
 from secure_ds.core.clock import Clock, SystemClock
+from secure_ds.core.evaluators import NOBODY, Evaluators
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller, Principal, Role
 from secure_ds.custodian.context import CustodianContext
@@ -58,6 +59,7 @@ class Installation:
     noise: RandomBits = field(default_factory=SystemRandomBits)
     clock: Clock = field(default_factory=SystemClock)
     keystore: KeyStore | None = None
+    evaluators: Evaluators = NOBODY
 
     def __post_init__(self) -> None:
         upgrade(make_engine(self.database_url))
@@ -72,6 +74,7 @@ class Installation:
             clock=self.clock,
             origin=ORIGIN,
             max_blob_bytes=2**30,
+            evaluators=self.evaluators,
         )
         self.services = Services(self.context)
         self.worker = Worker(self.context, lease_seconds=30.0, checkpoint_seconds=60.0)
@@ -146,6 +149,7 @@ class Installation:
             noise=self.noise,
             clock=self.clock,
             origin=ORIGIN,
+            evaluators=self.evaluators,
         )
 
 
@@ -162,6 +166,7 @@ def declaration(
     delta: float = 1e-5,
     purposes: tuple[str, ...] = (PURPOSE,),
     max_decryptions: int = 64,
+    dual_evaluation_required: bool = False,
     profile: Profile = FAST,
     tenant: str = "clinic",
 ) -> Declaration:
@@ -176,7 +181,13 @@ def declaration(
         ),
         label="label",
         classes=("no", "yes"),
-        limits=Limits(epsilon=epsilon, delta=delta, purposes=purposes, max_decryptions=max_decryptions),
+        limits=Limits(
+            epsilon=epsilon,
+            delta=delta,
+            purposes=purposes,
+            max_decryptions=max_decryptions,
+            dual_evaluation_required=dual_evaluation_required,
+        ),
         unit=PrivacyUnit(),
         profile=profile,
     )

@@ -5,14 +5,16 @@ import shutil
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from hsm.interface import KeyStore
+from secure_ds.core.evaluators import NOBODY, Evaluators
 from secure_ds.core.principal import Caller, Role
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.signed import open_own_descriptor
+from secure_ds.jobs.evaluation import EvaluatorIdentity
 from secure_ds.privacy.discrete_gaussian import RandomBits, SystemRandomBits
 from secure_ds.services.planning import plan_for
 from secure_ds.services.run_job import Task, claim, spend_step, store_answer
@@ -49,8 +51,9 @@ class Prepared:
 class Hands:
     """A worker's side of one job, one act at a time, so that a test can leave out, repeat or falsify any of them."""
 
-    def __init__(self, installation: Installation) -> None:
-        task = claim(installation.context, "worker-by-hand", 60.0)
+    def __init__(self, installation: Installation, evaluator: EvaluatorIdentity | None = None) -> None:
+        self.context = replace(installation.context, evaluator=evaluator)
+        task = claim(self.context, "worker-by-hand", 60.0)
         assert task is not None
         assert task.job is not None
         self.installation = installation
@@ -104,7 +107,10 @@ class Hands:
 
 
 def prepared(
-    home: Path, open_keystore: Callable[[Path], KeyStore] = software_keystore, noise: RandomBits | None = None
+    home: Path,
+    open_keystore: Callable[[Path], KeyStore] = software_keystore,
+    noise: RandomBits | None = None,
+    evaluators: Evaluators = NOBODY,
 ) -> Prepared:
     """Copy the prepared installation into `home` and open it there, perhaps with other parts."""
     template, dataset_id, job_id = _template()
@@ -114,6 +120,7 @@ def prepared(
         f"sqlite:///{home}/service.db",
         noise=noise or SystemRandomBits(),
         keystore=open_keystore(home / "keys.sdkf"),
+        evaluators=evaluators,
     )
     owner = installation.caller("alice", Role.DATA_OWNER)
     with installation.store.read() as work:

@@ -1,4 +1,4 @@
-"""The supervisor that keeps the service's three processes up on one machine.
+"""The supervisor that keeps the service's processes up on one machine: three, or four with a second worker.
 
 Each process reads its own settings and loads its own rooms only (`api_process`, `worker_process`, `custodian_process`).
 The supervisor starts a process again when it dies, which is safe at any moment: whatever was in flight is resumed from
@@ -18,9 +18,11 @@ import httpx
 
 from hsm.uri import parse_uri
 from secure_ds.cli.children import Child
+from secure_ds.cli.instances import SECOND, evaluator_file
 from secure_ds.core.settings import Settings
 
 PROCESSES = ("custodian", "api", "worker")
+SECOND_WORKER = "second-worker"
 RESTART_SECONDS = 0.5
 START_SECONDS = 60.0
 PIN_FROM_ENVIRONMENT = "env:"  # a pin-source of a key store's URI
@@ -117,7 +119,7 @@ class Supervisor:
         self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         with child.log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, "-m", "secure_ds.cli.main", child.name],
+                [sys.executable, "-m", "secure_ds.cli.main", *self._command(child.name)],
                 env=self._environment(child.name),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -125,6 +127,11 @@ class Supervisor:
                 start_new_session=True,
             )
         child.started(process)
+
+    def _command(self, name: str) -> list[str]:
+        if name == SECOND_WORKER:
+            return ["worker", "--evaluator", str(evaluator_file(self._settings, SECOND))]
+        return [name]
 
     def _environment(self, name: str) -> dict[str, str]:
         """The supervisor's own, less what only the custodian may know."""

@@ -113,6 +113,17 @@ TOKEN = LazyGroup(
     },
 )
 
+EVALUATOR = LazyGroup(
+    "evaluator",
+    "Make the keys by which workers attest what they evaluated.",
+    {
+        "make": Row(
+            f"{_COMMANDS}.evaluator.make:make",
+            "Make a worker's key for dual evaluation, on the machine that will run the worker.",
+        )
+    },
+)
+
 ROOT = LazyGroup(
     "secure-ds",
     """Train models on data that nobody but its owner ever sees.
@@ -148,6 +159,7 @@ ROOT = LazyGroup(
         "audit": AUDIT,
         "trust": TRUST,
         "token": TOKEN,
+        "evaluator": EVALUATOR,
         "db": DATABASE,
         "api": Row(f"{_COMMANDS}.service.api:api", "Run the REST API until SIGTERM."),
         "worker": Row(f"{_COMMANDS}.service.worker:worker", "Run a worker until SIGTERM."),

@@ -15,6 +15,9 @@ _OPTIONS = [
     click.option("--radius", type=float, help="Bound on the norm of the weights; else a rule chooses."),
     click.option("--learning-rate", type=float, help="Else a rule chooses."),
     click.option("--momentum", type=float, help="Else a rule chooses."),
+    click.option(
+        "--dual-evaluation", is_flag=True, help="Workers of two trust domains must evaluate every step alike."
+    ),
 ]
 
 

@@ -19,6 +19,7 @@ from hsm.dsse import open_envelope
 from hsm.errors import EnvelopeRejected
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.core.digest import digest_bytes
+from secure_ds.core.evaluators import WITNESSES
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.training.encrypted.model_file import InvalidModelFile, read_model
 from secure_ds.training.encrypted.planning import plan_from_json
@@ -109,6 +110,19 @@ def _check_privacy(statement: Statement, weights: bytes, keys: PublicKeys) -> Ch
     return Check("privacy", passed, f"{len(released)} releases compose to epsilon = {spent:.6g}: {_agrees(passed)}")
 
 
+def _check_evaluation(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
+    """Whether the certificate claims as many witnesses for every step as the plan demands."""
+    claims = statement.predicate
+    demanded = claims.plan.get("dual_evaluation") is True
+    passed = claims.evaluation.dual == demanded and all(
+        not demanded or len(set(entry.attested_by)) >= WITNESSES for entry in claims.ledger
+    )
+    if not demanded:
+        return Check("evaluation", passed, f"by one worker, which is taken to be honest: {_agrees(passed)}")
+    domains = ", ".join(claims.evaluation.domains)
+    return Check("evaluation", passed, f"alike by workers of the domains {domains}: {_agrees(passed)}")
+
+
 def _check_log(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
     proof = statement.predicate.audit
     report = verify_entry_proof(proof, [TrustedKey.parse(keys.checkpoint_key)])
@@ -137,5 +151,6 @@ _CHECKS: tuple[Callable[[Statement, bytes, PublicKeys], Check], ...] = (
     _check_weights,
     _check_plan,
     _check_privacy,
+    _check_evaluation,
     _check_log,
 )

@@ -5,13 +5,16 @@ Order of precedence: environment variables `SECURE_DS_<FIELD>`, then the TOML fi
 error: a misspelt setting must not fall back to a default in silence.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from secure_ds.core.evaluators import Evaluator, Evaluators
 
 PREFIX = "SECURE_DS_"
 CLIENT_VARIABLES = frozenset({"CONFIG", "URL", "TOKEN", "TRUST_FILE", "PIN"})  # read elsewhere, not settings
@@ -22,6 +25,14 @@ class SettingsError(Exception):
     """A setting is unknown or has a value that cannot be used."""
 
     code = "settings_invalid"
+
+
+def _from_json(value: Any) -> Any:
+    """Lists come from the environment as JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        raise ValueError("must be a JSON list") from None
 
 
 class Settings(BaseModel):
@@ -43,6 +54,13 @@ class Settings(BaseModel):
     lease_seconds: float = Field(default=30.0, gt=0.5, le=3600)
     checkpoint_seconds: float = Field(default=60.0, gt=0, le=60)
     origin: str = Field(default="secure-ds.local/audit", description="name of the audit log on its checkpoints")
+    evaluators: Annotated[tuple[Evaluator, ...], BeforeValidator(_from_json)] = Field(
+        default=(), description="public keys of the workers whose word counts in dual evaluation, with their domains"
+    )
+    evaluator_key: Path | None = Field(default=None, description="this worker's own key file; see `evaluators`")
+    confirmation_seconds: float = Field(
+        default=3600.0, gt=0, description="how long a step waits for a worker of another domain before its job fails"
+    )
     production: bool = False
     log_level: str = "INFO"
 
@@ -51,6 +69,16 @@ class Settings(BaseModel):
         if len(os.fsencode(self.socket)) > MAX_SOCKET_PATH:
             raise ValueError(f"custodian_socket: a Unix socket path has at most {MAX_SOCKET_PATH} bytes; shorten home")
         return self
+
+    @field_validator("evaluators")
+    @classmethod
+    def _evaluators_are_distinct(cls, listed: tuple[Evaluator, ...]) -> tuple[Evaluator, ...]:
+        return Evaluators(listed).listed
+
+    @property
+    def allowed_evaluators(self) -> Evaluators:
+        """The workers whose word counts."""
+        return Evaluators(self.evaluators)
 
     @property
     def database(self) -> str:

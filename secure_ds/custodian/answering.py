@@ -6,6 +6,7 @@ with the same ciphertexts. Errors are only ever towards paying too much.
 """
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 from audit.entry import Outcome
@@ -16,6 +17,7 @@ from secure_ds.ckks.format import check_ciphertext
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.core.digest import digest_bytes
+from secure_ds.custodian.confirmation import require_confirmed
 from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry, log_now
 from secure_ds.custodian.errors import (
     CiphertextRejected,
@@ -25,9 +27,10 @@ from secure_ds.custodian.errors import (
     StepOutOfOrder,
 )
 from secure_ds.custodian.grants import open_grant, plan_of_job, require_within_limits
-from secure_ds.custodian.journal import Registration, Spend
+from secure_ds.custodian.journal import Confirmation, Registration, Spend
 from secure_ds.custodian.registration import held_key, key_facts, unwrapped
 from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.jobs.evaluation import Attestation
 from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
 from secure_ds.training.encrypted.release import Release, digest_of
 from secure_ds.wire.custodian import GrantRequest, StepAnswer, StepQuestion
@@ -43,6 +46,8 @@ def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer
         StepConflict: the step was paid for with another ciphertext; logged.
         FenceStale, StepOutOfOrder, SpendMissing, LimitExceeded, PolicyRefused: it is not this step's turn.
         CiphertextRejected: the ciphertext is not of the plan's form.
+        EvaluationUnconfirmed, EvaluationConflict: the plan says dual evaluation, and two trust domains do not attest
+            this ciphertext; logged.
     """
     granted = open_grant(context, question.grant, question.job_id)
     registration, descriptor = held_key(context, granted.request.dataset_id)
@@ -54,8 +59,9 @@ def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer
         return StepAnswer(step=question.step, answer=[str(value) for value in stored], replayed=True)
     _check_turn(context, plan, question, digest)
     _check_form(plan, descriptor, question.step, ciphertexts)
+    witnesses = require_confirmed(context, registration, plan, question, digest)
     decision = _ask(context, registration, descriptor, granted)
-    _spend(context, registration, descriptor, plan, question, digest)
+    _spend(context, registration, descriptor, plan, question, digest, witnesses)
     answer = _decrypt(context, registration, descriptor, plan.releases(question.step), ciphertexts)
     _remember(context, registration, question, digest, answer, decision)
     deliver(context)
@@ -123,6 +129,7 @@ def _spend(
     plan: EncryptedPlan,
     question: StepQuestion,
     digest: str,
+    witnesses: Sequence[Attestation],
 ) -> None:
     if context.journal.spend(question.job_id, question.step) is not None:
         return  # paid before a crash; nothing was said
@@ -140,6 +147,8 @@ def _spend(
     )
     with context.journal.append() as page:
         page.spent(spend)
+        for witness in witnesses:
+            page.confirmed(Confirmation.of(witness))
 
 
 def _decrypt(

@@ -71,6 +71,7 @@ def build_custodian(settings: Settings) -> CustodianContext:
         noise=SystemRandomBits(),
         clock=SystemClock(),
         origin=settings.origin,
+        evaluators=settings.allowed_evaluators,
     )
 
 

@@ -4,6 +4,7 @@ What the certificate says about privacy comes from the custodian's journal and t
 whoever asks. A job has one certificate; asking again returns the same bytes.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -16,11 +17,12 @@ from policies.entities import Job
 from secure_ds import __version__
 from secure_ds.core.clock import timestamp
 from secure_ds.core.digest import digest_bytes
+from secure_ds.core.evaluators import distinct
 from secure_ds.custodian.checkpoints import checkpoint
 from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry
 from secure_ds.custodian.errors import CertificateRefused
 from secure_ds.custodian.grants import open_grant, plan_of_job
-from secure_ds.custodian.journal import Registration
+from secure_ds.custodian.journal import Confirmation, Registration, Spend
 from secure_ds.custodian.keyring import CERTIFICATES
 from secure_ds.custodian.registration import held_key
 from secure_ds.data.descriptor import DatasetDescriptor
@@ -36,6 +38,7 @@ from secure_ds.wire.certificate import (
     STATEMENT_TYPE,
     CustodyClaim,
     DataSetClaim,
+    EvaluationClaim,
     LedgerEntry,
     Predicate,
     PrivacyClaim,
@@ -50,8 +53,14 @@ TRUST = (
     "Towards the service's API and worker: records stay encrypted (CKKS, 128-bit security).",
     "Towards the custodian: none; it holds the key and learns the exact sums. Custodian and service under one operator "
     "can together read every record.",
-    "The worker is taken to compute the honest circuit; any step can be recomputed with `secure-ds job recheck`.",
     "Towards everybody else: differential privacy as stated here, for everything the job ever released.",
+)
+ONE_WORKER = (
+    "The worker is taken to compute the honest circuit; any step can be recomputed with `secure-ds job recheck`."
+)
+TWO_WORKERS = (
+    "Every step was evaluated alike by two workers, of different trust domains: {}. That the honest circuit was "
+    "computed rests on their not acting together; any step can be recomputed with `secure-ds job recheck`."
 )
 
 
@@ -113,6 +122,7 @@ def _statement(
     descriptor: DatasetDescriptor,
     plan: EncryptedPlan,
 ) -> Statement:
+    confirmations = context.journal.confirmations(message.job_id)
     predicate = Predicate(
         job_id=message.job_id,
         purpose=granted.request.purpose,
@@ -122,15 +132,8 @@ def _statement(
         data=[_data_claim(registration, descriptor)],
         privacy=_privacy_claim(descriptor, plan),
         custody=_custody_claim(context, registration, descriptor, plan),
-        ledger=[
-            LedgerEntry(
-                step=spend.step,
-                weights_digest=spend.weights_digest,
-                ciphertext_digest=spend.ciphertext_digest,
-                units=str(spend.units),
-            )
-            for spend in context.journal.spends(message.job_id)
-        ],
+        evaluation=evaluation_claim(plan, confirmations),
+        ledger=_ledger(context.journal.spends(message.job_id), confirmations),
         trust=list(TRUST),
         code_version=__version__,
         policy_version=context.policy.policy_version,
@@ -139,6 +142,30 @@ def _statement(
     )
     subject = Subject(name=message.model_id, digest={"sha256": message.weights_digest.removeprefix("sha256:")})
     return Statement(_type=STATEMENT_TYPE, subject=[subject], predicateType=PREDICATE_TYPE, predicate=predicate)
+
+
+def evaluation_claim(plan: EncryptedPlan, confirmations: Sequence[Confirmation]) -> EvaluationClaim:
+    """What the custodian knows of who evaluated, and what has to be believed of it."""
+    if not plan.dual_evaluation:
+        return EvaluationClaim(dual=False, domains=[], statement=ONE_WORKER)
+    domains = distinct(confirmation.domain for confirmation in confirmations)
+    return EvaluationClaim(dual=True, domains=list(domains), statement=TWO_WORKERS.format(" and ".join(domains)))
+
+
+def _ledger(spends: Sequence[Spend], confirmations: Sequence[Confirmation]) -> list[LedgerEntry]:
+    attested: dict[int, list[str]] = {}
+    for confirmation in confirmations:
+        attested.setdefault(confirmation.step, []).append(confirmation.domain)
+    return [
+        LedgerEntry(
+            step=spend.step,
+            weights_digest=spend.weights_digest,
+            ciphertext_digest=spend.ciphertext_digest,
+            units=str(spend.units),
+            attested_by=list(distinct(attested.get(spend.step, []))),
+        )
+        for spend in spends
+    ]
 
 
 def _data_claim(registration: Registration, descriptor: DatasetDescriptor) -> DataSetClaim:

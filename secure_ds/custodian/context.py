@@ -12,6 +12,7 @@ from policies.entities import Job, KeySet, Resource, Service
 from policies.request import Context, Request
 from policies.vocabulary import Door, ServiceKind
 from secure_ds.core.clock import Clock
+from secure_ds.core.evaluators import NOBODY, Evaluators
 from secure_ds.custodian.errors import PolicyRefused
 from secure_ds.custodian.journal import Journal
 from secure_ds.custodian.keyring import Keyring
@@ -23,7 +24,12 @@ CUSTODIAN = Actor("custodian", None, (), ActorKind.SERVICE)
 
 @dataclass(frozen=True, slots=True)
 class CustodianContext:
-    """The custodian's parts. `noise` is the operating system's generator; only a test build hands in another."""
+    """The custodian's parts.
+
+    Attributes:
+        noise: the operating system's generator; only a test build hands in another.
+        evaluators: the workers whose attestations count, from the custodian's own settings.
+    """
 
     journal: Journal
     keyring: Keyring
@@ -32,6 +38,7 @@ class CustodianContext:
     noise: RandomBits
     clock: Clock
     origin: str
+    evaluators: Evaluators = NOBODY
 
 
 def ask_policy(

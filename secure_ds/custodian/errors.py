@@ -88,6 +88,27 @@ class SpendMissing(CustodianRefusal):
     code = "spend_missing"
 
 
+class EvaluatorsMissing(CustodianRefusal):
+    """The job is under dual evaluation, and the custodian knows evaluators of fewer than two trust domains."""
+
+    code = "evaluators_missing"
+    remedy = "list workers of two domains in the custodian's settings (`evaluators`)"
+
+
+class EvaluationUnconfirmed(CustodianRefusal):
+    """No two trust domains attest this ciphertext for this step."""
+
+    code = "evaluation_unconfirmed"
+    recorded = True
+
+
+class EvaluationConflict(CustodianRefusal):
+    """Evaluators that the custodian knows attest different ciphertexts for this step: one of them deviated."""
+
+    code = "evaluation_conflict"
+    recorded = True
+
+
 class CiphertextRejected(CustodianRefusal):
     """The packed ciphertext is not of the plan's form."""
 

@@ -12,6 +12,7 @@ from audit.entry import Outcome
 from hsm.errors import EnvelopeRejected
 from policies.actions import Action
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.custodian.confirmation import require_evaluators
 from secure_ds.custodian.context import CustodianContext, ask_policy, entry, log_now
 from secure_ds.custodian.errors import GrantInvalid, LimitExceeded, NotVerified, PlanMismatch
 from secure_ds.custodian.journal import Registration
@@ -32,12 +33,13 @@ def grant(context: CustodianContext, message: GrantRequest) -> Grant:
     """Consent to a job, if its plan is right and the owner's limits would cover all of it.
 
     Raises:
-        KeyUnknown, NotVerified, PlanMismatch, LimitExceeded, PolicyRefused.
+        KeyUnknown, NotVerified, PlanMismatch, EvaluatorsMissing, LimitExceeded, PolicyRefused.
     """
     registration, descriptor = held_key(context, message.request.dataset_id)
     if context.journal.checks_passed(registration.dataset_id) != descriptor.n_blocks:
         raise NotVerified("the data set has not passed the norm check")
     plan = plan_of_job(context, descriptor, message)
+    require_evaluators(context, plan)
     require_within_limits(context, registration, descriptor, sum(plan.charges), plan.steps)
     ask_policy(
         context,

@@ -37,6 +37,7 @@ from sqlalchemy import (
     text,
 )
 
+from secure_ds.jobs.evaluation import Attestation
 from secure_ds.store.engine import make_engine
 
 LOCK_SECONDS: Final = 10.0  # longer than a custodian that was told to end takes
@@ -75,6 +76,16 @@ spends = Table(
     Column("ciphertext_digest", String, nullable=False),
     Column("units", BigInteger, nullable=False),
     PrimaryKeyConstraint("job_id", "step"),
+)
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("job_id", String, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("evaluator", String, nullable=False),
+    Column("domain", String, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("job_id", "step", "evaluator"),
 )
 answers = Table(
     "answers",
@@ -139,6 +150,22 @@ class Spend:
     weights_digest: str
     ciphertext_digest: str
     units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """An evaluator that attested the ciphertext a spend was for; its signature, 64 bytes, is kept as evidence."""
+
+    job_id: str
+    step: int
+    evaluator: str
+    domain: str
+    signature: bytes
+
+    @classmethod
+    def of(cls, said: Attestation) -> Self:
+        """What is kept of an attestation; the rest of it is in the spend."""
+        return cls(said.evaluation.job_id, said.evaluation.step, said.evaluator, said.domain, said.signature)
 
 
 class JournalBusy(Exception):
@@ -207,6 +234,13 @@ class Journal:
         query = select(spends).where(spends.c.job_id == job_id).order_by(spends.c.step)
         with self._engine.connect() as connection:
             return [Spend(**row._mapping) for row in connection.execute(query)]
+
+    def confirmations(self, job_id: str) -> list[Confirmation]:
+        """Return who attested the steps of a job, in the order of steps, then evaluators."""
+        query = select(confirmations).where(confirmations.c.job_id == job_id)
+        query = query.order_by(confirmations.c.step, confirmations.c.evaluator)
+        with self._engine.connect() as connection:
+            return [Confirmation(**row._mapping) for row in connection.execute(query)]
 
     def units_spent(self, dataset_id: str) -> int:
         """Sum the units ever paid from a data set."""
@@ -284,6 +318,10 @@ class Page:
     def spent(self, spend: Spend) -> None:
         """Write down a payment, before the decryption."""
         self._add(spends, **_fields(spend))
+
+    def confirmed(self, confirmation: Confirmation) -> None:
+        """Write down who attested what is paid for, with the payment."""
+        self._add(confirmations, **_fields(confirmation))
 
     def answered(self, job_id: str, step: int, answer: Sequence[int]) -> None:
         """Write down an answer, before anybody hears it."""

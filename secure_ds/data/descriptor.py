@@ -81,12 +81,14 @@ class Limits(_Closed):
         delta: the other half of that bound.
         purposes: what training may be for; sorted, distinct.
         max_decryptions: releases under this key, ever (the flooding noise is sized for it).
+        dual_evaluation_required: whether a step is answered only once two trust domains evaluated it alike.
     """
 
     epsilon: Annotated[float, Field(gt=0, le=100)]
     delta: Annotated[float, Field(gt=0, le=1e-2)]
     purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=32)]
     max_decryptions: Annotated[int, Field(ge=1, le=2**20)]
+    dual_evaluation_required: bool = False
 
     @model_validator(mode="after")
     def _canonical_purposes(self) -> Self:

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from policies.decision import PolicyEngine
 from secure_ds.core.clock import Clock
+from secure_ds.core.evaluators import NOBODY, Evaluators
+from secure_ds.jobs.evaluation import EvaluatorIdentity
 from secure_ds.store.blobs import Blobs
 from secure_ds.store.unit_of_work import Store
 from secure_ds.wire.custodian import (
@@ -86,7 +88,13 @@ class CustodyUnavailable(CustodyError):
 
 @dataclass(frozen=True, slots=True)
 class ServiceContext:
-    """The parts a use case works with."""
+    """The parts a use case works with.
+
+    Attributes:
+        evaluators: the workers whose word counts in dual evaluation; the custodian has a list of its own.
+        evaluator: who this worker is among them; None in the API, and in a worker that attests nothing.
+        confirmation_seconds: how long a step waits for a worker of another domain.
+    """
 
     store: Store
     blobs: Blobs
@@ -95,3 +103,6 @@ class ServiceContext:
     clock: Clock
     origin: str
     max_blob_bytes: int
+    evaluators: Evaluators = NOBODY
+    evaluator: EvaluatorIdentity | None = None
+    confirmation_seconds: float = 3600.0

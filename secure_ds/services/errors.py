@@ -137,6 +137,13 @@ class PlanChanged(ServiceError):
     kind = "precondition"
 
 
+class EvaluatorsMissing(ServiceError):
+    """The job asks for dual evaluation, or an owner requires it, and there are not two trust domains to do it."""
+
+    code = "evaluators_missing"
+    kind = "conflict"
+
+
 class BudgetRefused(ServiceError):
     """The data set's remaining budget does not cover the job; the facts say what would fit."""
 

@@ -31,6 +31,7 @@ def plan_request(request: TrainingRequest) -> PlanRequest:
         radius=request.radius,
         learning_rate=request.learning_rate,
         momentum=request.momentum,
+        dual_evaluation=request.dual_evaluation,
     )
 
 
@@ -51,6 +52,7 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DataFacts:
         limit_delta=descriptor.limits.delta,
         max_decryptions=descriptor.limits.max_decryptions,
         coordinates=descriptor.coordinates,
+        dual_evaluation_required=descriptor.limits.dual_evaluation_required,
     )
 
 

@@ -4,6 +4,7 @@ from policies.actions import Action
 from policies.request import Context
 from policies.vocabulary import Door
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.core.evaluators import too_few_evaluators
 from secure_ds.core.principal import Caller
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.signed import open_own_descriptor
@@ -34,11 +35,12 @@ def quote_job(context: ServiceContext, caller: Caller, body: TrainingRequest) ->
         plan = plan_for(descriptor, body)
     except (PlanRefused, PrivacyError) as refused:
         return _impossible(descriptor, budget, body, str(refused))
-    return _quote(descriptor, budget, body, plan)
+    return _quote(descriptor, budget, body, plan, _refusals(context, budget, plan))
 
 
-def _quote(descriptor: DatasetDescriptor, budget: Budget, body: TrainingRequest, plan: EncryptedPlan) -> QuoteView:
-    refusals = _refusals(budget, plan)
+def _quote(
+    descriptor: DatasetDescriptor, budget: Budget, body: TrainingRequest, plan: EncryptedPlan, refusals: list[str]
+) -> QuoteView:
     return QuoteView(
         admissible=not refusals,
         refusals=refusals,
@@ -52,6 +54,7 @@ def _quote(descriptor: DatasetDescriptor, budget: Budget, body: TrainingRequest,
         sigma=plan.sigma,
         sensitivity=plan.sensitivity,
         statistical_bits=plan.statistical_bits,
+        dual_evaluation=plan.dual_evaluation,
         decryptions_needed=plan.steps,
         decryptions_left=budget.available_releases,
         levels=plan.levels,
@@ -61,12 +64,15 @@ def _quote(descriptor: DatasetDescriptor, budget: Budget, body: TrainingRequest,
     )
 
 
-def _refusals(budget: Budget, plan: EncryptedPlan) -> list[str]:
+def _refusals(context: ServiceContext, budget: Budget, plan: EncryptedPlan) -> list[str]:
+    refusals = []
     try:
         reserve(budget, "quote", plan.charges)
     except PrivacyError as refused:
-        return [str(refused)]
-    return []
+        refusals.append(str(refused))
+    if plan.dual_evaluation and not context.evaluators.suffice:
+        refusals.append(too_few_evaluators(context.evaluators))
+    return refusals
 
 
 def _impossible(descriptor: DatasetDescriptor, budget: Budget, body: TrainingRequest, reason: str) -> QuoteView:
@@ -83,6 +89,7 @@ def _impossible(descriptor: DatasetDescriptor, budget: Budget, body: TrainingReq
         sigma=None,
         sensitivity=None,
         statistical_bits=None,
+        dual_evaluation=body.dual_evaluation or descriptor.limits.dual_evaluation_required,
         decryptions_needed=body.steps,
         decryptions_left=budget.available_releases,
         levels=None,

@@ -35,19 +35,20 @@ class Task:
 def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task | None:
     """Take the oldest piece of work, if there is any; a queued job becomes running."""
     with context.store.write() as work:
-        lease = work.work.claim(worker_id, lease_seconds)
+        domain = context.evaluator.domain if context.evaluator else None
+        lease = work.work.claim(worker_id, lease_seconds, domain)
         if lease is None:
             return None
         if lease.kind == "check_dataset":
             return Task(lease, find_dataset(work, lease.subject_id), None)
         job, dataset = work.jobs.lock(lease.subject_id), find_job(work, lease.subject_id)[1]
         if is_final(job.state):  # cancelled before anybody took it
-            work.work.finish(lease)
+            work.work.finish_whole(lease)
             return None
-        if job.state == JobState.QUEUED:
+        if job.state == JobState.QUEUED and lease.kind == "train":
             job = work.jobs.move(job.id, JobState.RUNNING)
             work.events.append(job.id, "running", {"steps": job.steps_total})
-        _record(work, "job:run", job, details={"fence": lease.fence, "worker": worker_id})
+        _record(work, "job:run", job, details=_claimed(lease))
         return Task(lease, dataset, job)
 
 
@@ -163,12 +164,12 @@ def succeed(context: ServiceContext, task: Task, model: ModelRow, certificate: b
         _record(work, "model:release", job, model_id=model.id, details=details)
 
 
-def fail(context: ServiceContext, task: Task, reason: str) -> None:
-    """End a job that cannot go on. What was released stays spent."""
+def fail(context: ServiceContext, task: Task, reason: str, **details: Any) -> None:
+    """End a job that cannot go on. What was released stays spent. `details` go into the log with the reason."""
     with context.store.write() as work:
         work.work.check(task.lease)
         _end(work, task, JobState.FAILED, failure=reason)
-        _record(work, "job:fail", _job(task), outcome=Outcome.FAILED, details={"reason": reason})
+        _record(work, "job:fail", _job(task), outcome=Outcome.FAILED, details={"reason": reason, **details})
 
 
 def stop(context: ServiceContext, task: Task) -> None:
@@ -226,7 +227,13 @@ def _end(
     work.ledger.settle(job.id)
     ended = work.jobs.move(job.id, state, failure=failure, model_id=model_id)
     work.events.append(job.id, str(state), {"steps_done": ended.steps_done, "model_id": model_id, "failure": failure})
-    work.work.finish(task.lease)
+    work.work.finish_whole(task.lease)
+
+
+def _claimed(lease: Lease) -> dict[str, Any]:
+    """What the log says of a claim; of work in pairs, which half and by which trust domain."""
+    half = {"half": lease.kind, "domain": lease.domain} if lease.domain else {}
+    return {"fence": lease.fence, "worker": lease.worker_id, **half}
 
 
 def _model_row(work: UnitOfWork, job: JobRow, weights: bytes, card: dict[str, Any]) -> ModelRow:

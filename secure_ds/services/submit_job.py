@@ -12,6 +12,7 @@ from policies.verdict import Decision
 from policies.vocabulary import Door
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.core.digest import digest_bytes
+from secure_ds.core.evaluators import too_few_evaluators
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller
 from secure_ds.data.signed import open_own_descriptor
@@ -19,7 +20,7 @@ from secure_ds.jobs.lifecycle import JobState
 from secure_ds.privacy.errors import BudgetExceeded, PrivacyError, ReleasesExceeded
 from secure_ds.privacy.ledger import Budget
 from secure_ds.services.context import CustodyRefused, ServiceContext
-from secure_ds.services.errors import BudgetRefused, GrantRefused, PlanChanged, PlanInvalid
+from secure_ds.services.errors import BudgetRefused, EvaluatorsMissing, GrantRefused, PlanChanged, PlanInvalid
 from secure_ds.services.facts import dataset_facts
 from secure_ds.services.gate import Subject, decide, record, verb
 from secure_ds.services.idempotency import Idempotency
@@ -40,6 +41,7 @@ def submit_job(context: ServiceContext, caller: Caller, body: JobSubmit, idempot
     Raises:
         PlanInvalid: no plan exists for the request.
         PlanChanged: the plan is not the one that was quoted.
+        EvaluatorsMissing: dual evaluation is asked for or required, and too few trust domains are there.
         GrantRefused: the custodian does not consent.
         BudgetRefused: the data set's budget or decryptions do not cover it; the facts say what would fit.
     """
@@ -51,6 +53,7 @@ def submit_job(context: ServiceContext, caller: Caller, body: JobSubmit, idempot
         if answered := once.answered(work, JobView):
             return _repeated(work, caller, answered, decision)
     plan = _plan(dataset, body)
+    _require_evaluators(context, plan)
     job_id = new_id("job")
     grant = _grant(context, caller, job_id, body, plan)
     job = _row(context, caller, job_id, dataset, body, plan, grant)
@@ -77,6 +80,15 @@ def _plan(dataset: DatasetRow, body: JobSubmit) -> EncryptedPlan:
     if body.plan_digest not in (None, plan.digest):
         raise PlanChanged("the plan is no longer the one that was quoted", remedy="ask for a new quote")
     return plan
+
+
+def _require_evaluators(context: ServiceContext, plan: EncryptedPlan) -> None:
+    """Say at once what would else be a job that waits for ever."""
+    if plan.dual_evaluation and not context.evaluators.suffice:
+        remedy = "ask the operator for a worker of another domain, or submit without dual evaluation"
+        raise EvaluatorsMissing(
+            too_few_evaluators(context.evaluators), remedy=remedy, facts={"domains": list(context.evaluators.domains)}
+        )
 
 
 def _grant(context: ServiceContext, caller: Caller, job_id: str, body: JobSubmit, plan: EncryptedPlan) -> bytes:
@@ -141,7 +153,10 @@ def _admit(context: ServiceContext, work: UnitOfWork, caller: Caller, job: JobRo
     dataset = find_dataset(work, job.dataset_id)
     decision = decide(context, caller, Action.JOB_ADMIT, dataset_facts(dataset), circumstances)
     work.jobs.add(job)
-    work.work.enqueue("train", job.id)
+    if plan.dual_evaluation:
+        work.work.enqueue_pair(job.id)
+    else:
+        work.work.enqueue("train", job.id)
     work.events.append(job.id, "queued", {"steps": job.steps_total})
     subject = Subject(dataset_id=job.dataset_id, job_id=job.id)
     details = {"plan": job.plan_digest, "grant": digest_bytes(job.grant), "units": str(sum(plan.charges))}

@@ -72,6 +72,12 @@ class AnswerConflict(StoreError):
     code: ClassVar[str] = "answer_conflict"
 
 
+class AttestationConflict(StoreError):
+    """An evaluator that attested a step attests another ciphertext for it."""
+
+    code: ClassVar[str] = "attestation_conflict"
+
+
 class CertificateConflict(StoreError):
     """A model that has a certificate was given another one."""
 

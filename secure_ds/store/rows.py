@@ -114,13 +114,17 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do a piece of work until `expires_at`; `fence` grows with every claim of that work."""
+    """The right to do a piece of work until `expires_at`; `fence` grows with every claim of that work.
+
+    `domain` is the holder's trust domain, of work that comes in pairs; None of other work.
+    """
 
     kind: str
     subject_id: str
     worker_id: str
     fence: int
     expires_at: datetime
+    domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,21 @@ class StepRow:
     units: int
     spent_at: datetime
     answer: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationRow:
+    """One evaluator's signed word on what a step evaluates to (`secure_ds.jobs.evaluation`)."""
+
+    job_id: str
+    step: int
+    evaluator: str
+    domain: str
+    plan_digest: str
+    weights_digest: str
+    ciphertext_digest: str
+    signature: bytes
+    attested_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

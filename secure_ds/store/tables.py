@@ -205,6 +205,8 @@ work = Table(
     Column("enqueued_at", UtcTime, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("worker_id", _NAME),
+    Column("domain", _NAME),
+    _flag("paired"),
     Column("expires_at", UtcTime),
     Column("finished_at", UtcTime),
     Index(None, "finished_at", "enqueued_at"),
@@ -221,6 +223,20 @@ steps = Table(
     Column("units", BigInteger, nullable=False),
     Column("spent_at", UtcTime, nullable=False),
     Column("answer", BigIntegers),
+)
+
+attestations = Table(
+    "attestations",
+    metadata,
+    _job(primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("evaluator", String(64), primary_key=True),
+    Column("domain", _NAME, nullable=False),
+    Column("plan_digest", _DIGEST, nullable=False),
+    Column("weights_digest", _DIGEST, nullable=False),
+    Column("ciphertext_digest", _DIGEST, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("attested_at", UtcTime, nullable=False),
 )
 
 events = Table(

@@ -20,6 +20,7 @@ from audit.stores.sql import SqlStore
 from secure_ds.core.clock import Clock
 from secure_ds.store.engine import READ_ONLY
 from secure_ds.store.errors import StoreUnavailable
+from secure_ds.store.repositories.attestations import Attestations
 from secure_ds.store.repositories.blobs import BlobIndex
 from secure_ds.store.repositories.datasets import Datasets
 from secure_ds.store.repositories.events import Events
@@ -48,6 +49,7 @@ class UnitOfWork:
         self.jobs = Jobs(connection, self.now)
         self.work = Work(connection, self.now)
         self.steps = Steps(connection, self.now)
+        self.attestations = Attestations(connection, self.now)
         self.events = Events(connection, self.now)
         self.models = Models(connection, self.now)
         self.idempotency = Idempotency(connection, self.now)

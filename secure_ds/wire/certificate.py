@@ -64,6 +64,14 @@ class CustodyClaim(Message):
     security_table: str
 
 
+class EvaluationClaim(Message):
+    """Who vouches for the ciphertexts that were decrypted."""
+
+    dual: bool = Field(description="whether no step was answered before two trust domains attested the same")
+    domains: list[str] = Field(description="trust domains that attested steps; empty without dual evaluation")
+    statement: str
+
+
 class LedgerEntry(Message):
     """One release: what it was computed from, and what it cost in 1e-12 of mu squared."""
 
@@ -71,6 +79,7 @@ class LedgerEntry(Message):
     weights_digest: Digest
     ciphertext_digest: Digest
     units: str
+    attested_by: list[str] = Field(description="trust domains that evaluated the step alike")
 
 
 class Predicate(Message):
@@ -84,6 +93,7 @@ class Predicate(Message):
     data: list[DataSetClaim] = Field(min_length=1)
     privacy: PrivacyClaim
     custody: CustodyClaim
+    evaluation: EvaluationClaim
     ledger: list[LedgerEntry]
     trust: list[str]
     code_version: str

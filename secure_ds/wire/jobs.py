@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictBool
 
 from secure_ds.wire.base import (
     DatasetId,
@@ -37,6 +37,9 @@ class TrainingRequest(Message):
     radius: Radius | None = None
     learning_rate: LearningRate | None = None
     momentum: Momentum | None = None
+    dual_evaluation: StrictBool = Field(
+        default=False, description="whether workers of two trust domains must evaluate every step alike"
+    )
 
 
 class QuoteView(Message):
@@ -56,6 +59,7 @@ class QuoteView(Message):
     sigma: float | None = Field(description="noise standard deviation, in units of the released sums")
     sensitivity: float | None
     statistical_bits: float | None = Field(description="s: statistical security of the released decryptions")
+    dual_evaluation: bool = Field(description="whether every step needs workers of two trust domains")
     decryptions_needed: int | None
     decryptions_left: int
     levels: int | None

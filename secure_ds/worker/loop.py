@@ -15,6 +15,7 @@ from secure_ds.services.run_job import Task, claim, fail, renew, settle_dataset
 from secure_ds.store.errors import LeaseLost, StoreUnavailable
 from secure_ds.store.rows import Lease
 from secure_ds.worker.check_dataset import check_dataset
+from secure_ds.worker.confirm import confirm
 from secure_ds.worker.train import train
 
 IDLE_SECONDS = 0.2
@@ -65,9 +66,11 @@ class Worker:
         if task.lease.fence > MAX_CLAIMS_WITHOUT_PROGRESS + (task.job.steps_done if task.job else 0):
             self._give_up(task)
         elif task.job is None:
-            self._patiently(check_dataset, task)
+            self._patiently(lambda: check_dataset(self._context, task))
+        elif task.lease.kind == "confirm":
+            self._patiently(lambda: confirm(self._context, task, self._stopping))
         else:
-            self._patiently(train, task)
+            self._patiently(lambda: train(self._context, task, self._stopping))
 
     def _give_up(self, task: Task) -> None:
         reason = "workers died on it too often"
@@ -76,11 +79,11 @@ class Worker:
         else:
             fail(self._context, task, reason)
 
-    def _patiently(self, act: Callable[[ServiceContext, Task], None], task: Task) -> None:
+    def _patiently(self, act: Callable[[], None]) -> None:
         """Go on under the same lease when a part was away for a moment; every act may be repeated."""
         while True:
             try:
-                return act(self._context, task)
+                return act()
             except NOT_ANSWERING as error:
                 log.warning("a part does not answer (%s); waiting", type(error).__name__)
                 if self._stopping.wait(PATIENCE_SECONDS):

@@ -1,10 +1,12 @@
-"""Train one job: evaluate, pay, ask, store; again until the plan is done.
+"""Train one job: evaluate, pay, ask, store; again until the plan is done. Under dual evaluation a worker of another
+trust domain evaluates beside it (`secure_ds.worker.confirm`), and nothing is paid before both agree.
 
 Where a job stands is exactly the answers stored so far, so resuming is the same as starting. Evaluation is
 deterministic: a worker that takes over computes the same ciphertext, asks with the same digest and gets the stored
 answer.
 """
 
+import threading
 import time
 from base64 import b64encode
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from secure_ds.ckks.errors import CkksError
 from secure_ds.data.errors import DataError
 from secure_ds.data.signed import open_own_descriptor
+from secure_ds.jobs.evaluation import Evaluation
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.planning import plan_for
@@ -34,19 +37,36 @@ from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
 from secure_ds.training.encrypted.release import digest_of
 from secure_ds.wire.jobs import TrainingRequest
 from secure_ds.worker.blobs import stored_blocks
+from secure_ds.worker.witness import (
+    CancelRequested,
+    EvaluationConflict,
+    EvaluationUnconfirmed,
+    bear_witness,
+    wait_for_confirmation,
+)
 
 
-def train(context: ServiceContext, task: Task) -> None:
-    """Run a job to its end: succeeded, cancelled, or failed with a reason that holds no data."""
+def train(context: ServiceContext, task: Task, ending: threading.Event) -> None:
+    """Run a job to its end: succeeded, cancelled, or failed with a reason that holds no data.
+
+    Args:
+        ending: set when this worker process is to end; waiting for another worker is cut short then.
+    """
     try:
-        _run(context, task)
+        _run(context, task, ending)
+    except CancelRequested:
+        stop(context, task)
+    except EvaluationConflict as conflict:
+        fail(context, task, f"{conflict.code}: {conflict}", **conflict.details)
+    except EvaluationUnconfirmed as unconfirmed:
+        fail(context, task, f"{unconfirmed.code}: {unconfirmed}")
     except CustodyRefused as refused:
         fail(context, task, f"the custodian refused: {refused.code}: {refused.detail}")
     except (CkksError, PrivacyError, DataError, BlobError) as error:
         fail(context, task, f"{error.code}: {error}")
 
 
-def _run(context: ServiceContext, task: Task) -> None:
+def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
     if task.job is None:
         raise ValueError("this task is not a job")
     descriptor = open_own_descriptor(task.dataset.envelope)
@@ -57,7 +77,7 @@ def _run(context: ServiceContext, task: Task) -> None:
     if len(answers) < plan.steps:
         evaluator = evaluator_for(plan, [stored_blocks(context, descriptor)])
         while len(answers) < plan.steps:
-            answer, stopped = _step(context, task, evaluator, plan, answers)
+            answer, stopped = _step(context, task, evaluator, plan, answers, ending)
             answers.append(answer)
             if stopped and len(answers) < plan.steps:
                 return stop(context, task)
@@ -67,12 +87,21 @@ def _run(context: ServiceContext, task: Task) -> None:
 
 
 def _step(
-    context: ServiceContext, task: Task, evaluator: StepEvaluator, plan: EncryptedPlan, answers: list[list[int]]
+    context: ServiceContext,
+    task: Task,
+    evaluator: StepEvaluator,
+    plan: EncryptedPlan,
+    answers: list[list[int]],
+    ending: threading.Event,
 ) -> tuple[list[int], bool]:
     """Carry out the next step; return its answer and whether the job was asked to stop."""
     step, started = len(answers), time.perf_counter()
     state = plan.state_after(answers)
     ciphertexts = evaluator.step(state)
+    if plan.dual_evaluation:
+        evaluation = Evaluation(task.lease.subject_id, step, plan.digest, state_digest(state), digest_of(ciphertexts))
+        bear_witness(context, task, evaluation)
+        wait_for_confirmation(context, task, evaluation, ending)
     spend_step(context, task, step, state_digest(state), digest_of(ciphertexts))
     as_text = [b64encode(ciphertext).decode() for ciphertext in ciphertexts]
     answer = ask_custodian(context, task, step, state_digest(state), as_text)

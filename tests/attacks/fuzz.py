@@ -95,7 +95,13 @@ class Original:
             "dataset_id": dataset_id,
             "tenant": "clinic",
             "unit": {"kind": "record", "records_per_person": 1},
-            "limits": {"epsilon": 1.0, "delta": 1e-5, "purposes": ["research"], "max_decryptions": 8},
+            "limits": {
+                "epsilon": 1.0,
+                "delta": 1e-5,
+                "purposes": ["research"],
+                "max_decryptions": 8,
+                "dual_evaluation_required": False,
+            },
             "n_records": (blocks - 1) * RING.poly_modulus_degree + RECORDS,
             "n_features": 2,
             "feature_map": {

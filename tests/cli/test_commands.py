@@ -61,6 +61,15 @@ def test_job_is_submitted_with_its_settings(secure_ds: Shell, service: Simulated
     assert body.plan_digest == digest_of(b"plan") and key
 
 
+def test_dual_evaluation_is_asked_for_and_quoted(secure_ds: Shell, service: SimulatedService) -> None:
+    quote = ("job", "quote", *SUBMIT[2:])
+    assert "by one worker" in secure_ds(*quote).out
+    assert "two trust domains" in secure_ds(*quote, "--dual-evaluation").out
+    printed(secure_ds, *SUBMIT, "--dual-evaluation")
+    bodies = [arguments[1] for name, arguments in service.calls if name == "submit_job"]
+    assert [body.dual_evaluation for body in bodies] == [True]
+
+
 def test_submission_is_repeated_by_its_key(secure_ds: Shell, service: SimulatedService) -> None:
     first, again = (printed(secure_ds, *SUBMIT, "--idempotency-key", "mine")["id"] for _ in range(2))
     assert first == again and len(service.jobs) == 1

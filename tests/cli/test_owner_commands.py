@@ -90,8 +90,14 @@ def test_declaration_says_what_was_decided(secure_ds: Shell, desk: Path) -> None
         "delta": 1e-5,
         "purposes": ["audit", "research"],
         "max_decryptions": 32,
+        "dual_evaluation_required": False,
     }
     assert written["classes"] == {"negative": "well", "positive": "ill"}
+
+
+def test_an_owner_may_demand_dual_evaluation(secure_ds: Shell, desk: Path) -> None:
+    assert secure_ds(*DESCRIBE, "--dual-evaluation").code == 0
+    assert json.loads((desk / "patients.json").read_text())["limits"]["dual_evaluation_required"] is True
 
 
 def test_arrays_are_read_as_declared(secure_ds: Shell, desk: Path) -> None:

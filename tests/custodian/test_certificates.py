@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,22 +11,36 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from hsm.dsse import open_envelope
 from hsm.errors import EnvelopeRejected
+from secure_ds.client.verify import verify_model
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.ids import new_id
 from secure_ds.custodian.certificates import certify
 from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.errors import CertificateRefused, GrantInvalid
+from secure_ds.custodian.keyring import CERTIFICATES
 from secure_ds.services.run_job import record_model
 from secure_ds.training.encrypted.model_file import trained_model, write_model
 from secure_ds.wire.certificate import PAYLOAD_TYPE, Statement
 from secure_ds.wire.custodian import CertificateRequest
 from secure_ds.wire.datasets import Envelope
 from tests.prepared import STEPS, Hands
+from tests.witnesses import NORTH, SOUTH, evaluation, store, with_dual_job
 
 
 @pytest.fixture
 def trained(hands: Hands) -> Hands:
     for _ in range(STEPS):
+        hands.carry_out()
+    return hands
+
+
+@pytest.fixture
+def confirmed(tmp_path: Path) -> Hands:
+    """A job under dual evaluation, trained to its end."""
+    hands = Hands(with_dual_job(tmp_path).installation, NORTH)
+    for _ in range(STEPS):
+        said = evaluation(hands, hands.evaluate())
+        store(hands.installation, NORTH.attest(said), SOUTH.attest(said))
         hands.carry_out()
     return hands
 
@@ -71,6 +86,43 @@ def test_the_certificate_repeats_the_journal(trained: Hands) -> None:
     ]
     assert (predicate.plan_digest, predicate.custody.decryptions_used) == (trained.plan.digest, STEPS)
     assert predicate.data[0].limit_epsilon == trained.descriptor.limits.epsilon
+
+
+def test_one_worker_is_called_one_worker(trained: Hands) -> None:
+    claims = statement(trained.installation.custodian, request(trained)).predicate
+    assert (claims.evaluation.dual, claims.evaluation.domains) == (False, [])
+    assert "taken to compute the honest circuit" in claims.evaluation.statement
+    assert [entry.attested_by for entry in claims.ledger] == STEPS * [[]]
+
+
+def test_dual_evaluation_is_stated_with_its_domains(confirmed: Hands) -> None:
+    claims = statement(confirmed.installation.custodian, request(confirmed)).predicate
+    assert (claims.evaluation.dual, claims.evaluation.domains) == (True, ["north", "south"])
+    assert "evaluated alike" in claims.evaluation.statement and "north and south" in claims.evaluation.statement
+    assert [entry.attested_by for entry in claims.ledger] == STEPS * [["north", "south"]]
+
+
+@pytest.mark.parametrize(
+    "weaken",
+    [
+        lambda claims: claims["evaluation"].update(dual=False),
+        lambda claims: claims["ledger"][1].update(attested_by=["north"]),
+        lambda claims: claims["ledger"][1].update(attested_by=["north", "north"]),
+    ],
+)
+def test_whoever_verifies_misses_a_witness(confirmed: Hands, weaken: Callable[[dict[str, Any]], None]) -> None:
+    """A custodian that signed for a step with one witness would be found out by the certificate itself."""
+    custodian, message = confirmed.installation.custodian, request(confirmed)
+    said = statement(custodian, message).model_dump(mode="json", by_alias=True)
+    weights, keys = model_bytes(confirmed, confirmed.answers), custodian.keyring.public_keys()
+
+    def outcome() -> dict[str, bool]:
+        signed = custodian.keyring.sign(CERTIFICATES, json.dumps(said).encode(), PAYLOAD_TYPE)
+        return {check.name: check.passed for check in verify_model(signed, weights, keys).checks}
+
+    assert all(outcome().values())
+    weaken(said["predicate"])
+    assert [name for name, passed in outcome().items() if not passed] == ["evaluation"]
 
 
 def test_a_repeated_request_gets_the_same_bytes(trained: Hands) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from secure_ds.custodian import journal as journal_module
-from secure_ds.custodian.journal import Check, Journal, JournalBusy, Registration, Spend, metadata
+from secure_ds.custodian.journal import Check, Confirmation, Journal, JournalBusy, Registration, Spend, metadata
 from secure_ds.store.engine import make_engine
 
 DIGEST = "sha256:" + "0" * 64
@@ -34,6 +34,7 @@ def write_one_of_each(journal: Journal) -> None:
         page.checked(Check("ds", 0, DIGEST, True))
         page.spent(spend(0))
         page.answered("job", 0, [2**80, -3])
+        page.confirmed(Confirmation("job", 0, "ab" * 32, "north", b"s" * 64))
         page.certified("job", b"{}")
         page.signed_checkpoint(7, b"\1" * 32)
         page.announce("event", {"action": "key:use"})
@@ -45,6 +46,7 @@ def test_everything_written_is_read_back(journal: Journal) -> None:
     assert journal.registration("ds") == Registration("ds", "clinic", "alice", DIGEST, b"{}", b"wrapped")
     assert journal.check("ds", 0) == Check("ds", 0, DIGEST, True)
     assert (journal.spend("job", 0), journal.spends("job")) == (spend(0), [spend(0)])
+    assert journal.confirmations("job") == [Confirmation("job", 0, "ab" * 32, "north", b"s" * 64)]
     assert (journal.answer("job", 0), journal.answers("job")) == ([2**80, -3], [[2**80, -3]])
     assert (journal.certificate("job"), journal.last_checkpoint()) == (b"{}", (7, b"\1" * 32))
     assert journal.pending() == []

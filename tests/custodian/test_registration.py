@@ -22,7 +22,15 @@ from secure_ds.wire.datasets import Envelope
 from tests.custodian.offers import Offer, public_hex
 from tests.prepared import Prepared
 
-WIDER: dict[str, Any] = {"limits": {"epsilon": 99.0, "delta": 1e-2, "purposes": ["anything"], "max_decryptions": 2**20}}
+WIDER: dict[str, Any] = {
+    "limits": {
+        "epsilon": 99.0,
+        "delta": 1e-2,
+        "purposes": ["anything"],
+        "max_decryptions": 2**20,
+        "dual_evaluation_required": False,
+    }
+}
 
 
 @pytest.fixture

@@ -25,7 +25,13 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
         "dataset_id": "ds_" + "a" * 26,
         "tenant": "clinic",
         "unit": {"kind": "record", "records_per_person": 1},
-        "limits": {"epsilon": 1.0, "delta": 1e-5, "purposes": ["diagnosis", "research"], "max_decryptions": 32},
+        "limits": {
+            "epsilon": 1.0,
+            "delta": 1e-5,
+            "purposes": ["diagnosis", "research"],
+            "max_decryptions": 32,
+            "dual_evaluation_required": False,
+        },
         "n_records": N_RECORDS,
         "n_features": N_FEATURES,
         "feature_map": {

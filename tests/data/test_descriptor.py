@@ -25,7 +25,7 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:64865cf97914255e51991c5b15d3bbb06db46a6a28487fbf709c9338b21c6316"
+    assert parse(VALID).digest == "sha256:6b013112ba37d1f0e2eed3ffc60eac10fc2066b4a5f5b32262784ab113bd592d"
 
 
 def test_derived_facts():

@@ -41,16 +41,17 @@ TENANT = "clinic"
 class LiveInstance:
     """One instance in a directory of its own. Use it in a `with` block; a failure inside shows the logs' ends."""
 
-    def __init__(self, database_url: str | None = None, **settings: float | int | str) -> None:
+    def __init__(self, database_url: str | None = None, *, dual: bool = False, **settings: float | int | str) -> None:
         """Make the instance; nothing runs yet.
 
         Args:
             database_url: SQLite under the instance's directory by default.
+            dual: whether there are keys for two workers.
             settings: lines of its configuration file, numbers or text.
         """
         # A Unix socket's path is at most 107 bytes, which the directories of pytest exceed.
         self.home = Path(tempfile.mkdtemp(prefix="sds-"))
-        made = make_instance(self.home, port=_free_port(), database_url=database_url).settings
+        made = make_instance(self.home, port=_free_port(), database_url=database_url, dual=dual).settings
         with (self.home / CONFIGURATION).open("a") as file:
             file.writelines(f"{name} = {_toml(value)}\n" for name, value in settings.items())
         self.settings: Settings = load_settings({}, home=made.home)

@@ -272,6 +272,7 @@ class SimulatedService:
             sigma=12.5,
             sensitivity=1.0,
             statistical_bits=50.0,
+            dual_evaluation=body.dual_evaluation,
             decryptions_needed=4,
             decryptions_left=28,
             levels=5,

@@ -36,6 +36,7 @@ class DataFacts:
         limit_delta: the data set's delta.
         max_decryptions: noisy vectors the key may ever release (tau).
         coordinates: numbers in any one release, at most.
+        dual_evaluation_required: whether every step has to be evaluated alike in two trust domains.
     """
 
     dataset_id: str
@@ -52,6 +53,7 @@ class DataFacts:
     limit_delta: float
     max_decryptions: int
     coordinates: int
+    dual_evaluation_required: bool = False
 
     @property
     def limit(self) -> Limit:
@@ -150,6 +152,11 @@ class JobFacts:
     def coordinates(self) -> int:
         """Numbers that one release may have, at most."""
         return min(part.coordinates for part in self.parts)
+
+    @property
+    def dual_evaluation_required(self) -> bool:
+        """Whether any owner requires that two trust domains evaluate alike."""
+        return any(part.dual_evaluation_required for part in self.parts)
 
     @property
     def distance(self) -> Fraction:

@@ -73,6 +73,11 @@ class EncryptedPlan(ABC):
         return max(self.mechanism.sensitivities)
 
     @property
+    def dual_evaluation(self) -> bool:
+        """Whether a step is answered only once two trust domains evaluated it alike: asked for, or required."""
+        return self.request.dual_evaluation or self.facts.dual_evaluation_required
+
+    @property
     def charges(self) -> tuple[int, ...]:
         """Cost of each step in units of 1e-12 mu^2."""
         return self.mechanism.charges
@@ -132,6 +137,7 @@ class EncryptedPlan(ABC):
             "mechanism": self.mechanism.to_json(),
             "charges": [str(charge) for charge in self.charges],
             "tau": self.facts.max_decryptions,
+            "dual_evaluation": self.dual_evaluation,
         }
 
     @cached_property

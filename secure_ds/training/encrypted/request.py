@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-_ALWAYS: Final = frozenset({"algorithm", "epsilon", "delta", "purpose"})
+_ALWAYS: Final = frozenset({"algorithm", "epsilon", "delta", "purpose", "dual_evaluation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class PlanRequest:
         epsilon: privacy of this job's releases together, at `delta`.
         delta: the failure probability that goes with epsilon.
         purpose: what the model is for.
+        dual_evaluation: whether workers of two trust domains have to evaluate every step alike.
         steps: number of steps.
         radius: bound on the norm of the weights.
         learning_rate: step size.
@@ -29,6 +30,7 @@ class PlanRequest:
     radius: float | None = None
     learning_rate: float | None = None
     momentum: float | None = None
+    dual_evaluation: bool = False
 
     @property
     def overrides(self) -> dict[str, Any]:

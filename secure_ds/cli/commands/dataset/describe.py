@@ -31,6 +31,9 @@ from secure_ds.data.feature_maps import FeatureMap, parse_feature_map
 @click.option("--epsilon", type=float, required=True, help="Privacy that all jobs together may spend, ever.")
 @click.option("--delta", type=float, default=1e-5, show_default=True, help="The other half of that bound.")
 @click.option("--max-decryptions", type=int, default=32, show_default=True, help="Sums the custodian may open, ever.")
+@click.option(
+    "--dual-evaluation", is_flag=True, help="Demand that workers of two trust domains evaluate every step alike."
+)
 @click.option("--records-per-person", type=int, default=1, show_default=True, help="At most.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT.name, show_default=True)
 @as_json
@@ -67,6 +70,7 @@ def _declaration(
     epsilon: float,
     delta: float,
     max_decryptions: int,
+    dual_evaluation: bool,
     records_per_person: int,
     **plain: Any,
 ) -> DeclarationFile:
@@ -82,6 +86,7 @@ def _declaration(
                 delta=delta,
                 purposes=tuple(sorted(set(purposes))),
                 max_decryptions=max_decryptions,
+                dual_evaluation_required=dual_evaluation,
             ),
             unit=PrivacyUnit(records_per_person=records_per_person),
             **plain,

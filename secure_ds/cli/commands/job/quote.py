@@ -36,6 +36,7 @@ def _rows(view: QuoteView) -> dict[str, Any]:
         "decryptions": f"{view.decryptions_needed} of {view.decryptions_left} left",
         "statistical security": f"{view.statistical_bits:.3g} bits" if view.statistical_bits else None,
         "levels": view.levels,
+        "evaluation": "dual: alike by workers of two trust domains" if view.dual_evaluation else "by one worker",
         "data set": f"{view.blob_bytes / MEGABYTE:.1f} MB",
         "time": f"about {view.seconds_estimate:.0f} s" if view.seconds_estimate else None,
         "plan": view.plan_digest,
