@@ -9,9 +9,11 @@ job and about as long as a step or two, is left out. It changes nothing but a qu
 from typing import Final
 
 from secure_ds.ckks.planner import CircuitPlan
+from secure_ds.ckks.statistics_plan import GROUP, PRODUCT_LEVEL, StatisticsPlan
 
 SCALE_AND_ADD: Final = 1.1e-8  # seconds per coefficient and prime: ciphertext times integer, added
 PRODUCT: Final = 2.0e-8  # seconds per coefficient and prime: ciphertext times ciphertext, added
+RESCALE: Final = 2.5e-8  # seconds per coefficient and prime: a product of three polynomials
 KEY_SWITCH: Final = 3.4e-8  # seconds per coefficient, prime and prime of the chain, special one included
 SERVICE: Final = 0.1  # seconds per step outside homomorphic arithmetic: ledger, custodian, log
 
@@ -25,6 +27,14 @@ def step_seconds(plan: CircuitPlan) -> float:
     products = columns * PRODUCT * degree * low + plan.n_features * _key_switch(degree, low)
     packing = (plan.n_features + degree.bit_length()) * _key_switch(degree, low)
     return forward + residual + products + packing + SERVICE
+
+
+def statistics_seconds(plan: StatisticsPlan) -> float:
+    """Estimate the seconds of all second moments on one core, everything included."""
+    degree, high = plan.parameters.poly_modulus_degree, PRODUCT_LEVEL + 1
+    products = plan.n_blocks * PRODUCT * degree * high + RESCALE * degree * high
+    columns = (plan.n_features / GROUP + 1) / 2 * plan.n_features * plan.n_blocks
+    return plan.count * (products + 2 * _key_switch(degree, high - 1)) + columns * _key_switch(degree, high) + SERVICE
 
 
 def _key_switch(degree: int, primes: int) -> float:

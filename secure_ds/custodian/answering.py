@@ -11,7 +11,7 @@ from typing import Any
 
 from audit.entry import Outcome
 from policies.actions import Action
-from secure_ds.ckks.decryption import decrypt_released
+from secure_ds.ckks.decryption import decrypt_released, decrypt_rounded
 from secure_ds.ckks.errors import DecryptionFailed, MalformedCiphertext
 from secure_ds.ckks.format import check_ciphertext
 from secure_ds.ckks.parameters import Parameters
@@ -173,16 +173,13 @@ def _decrypt(
 def _release(
     parameters: Parameters, secret: SecretKey, release: Release, ciphertext: bytes, noise: list[int]
 ) -> list[int]:
-    """Noise first, modulo q; then centre; then round to the plan's public grid."""
-    noisy = decrypt_released(
-        parameters,
-        secret,
-        ciphertext,
-        level=release.level,
-        scale=release.scale,
-        positions=release.positions,
-        noise=noise,
-    )
+    """Round to units where the plan proves that exact; noise, modulo q; then centre; then round to the public grid."""
+    place: dict[str, Any] = {"level": release.level, "scale": release.scale, "positions": release.positions, "noise": noise}
+    if release.rounding is None:
+        noisy = decrypt_released(parameters, secret, ciphertext, **place)
+    else:
+        exact = release.rounding
+        noisy = decrypt_rounded(parameters, secret, ciphertext, **place, unit=exact.unit, steps=exact.steps)
     return [release.to_grid(value) for value in noisy]
 
 

@@ -45,6 +45,10 @@ class EncryptedBlocks:
         """Return the label columns of a block, in order. Raises `BlobChanged`."""
         return [self._read(self._by_place[column, block]) for column in self.descriptor.label_columns]
 
+    def column(self, number: int) -> list[bytes]:
+        """Return all blocks of one column. Raises `BlobChanged`."""
+        return [self._read(self._by_place[number, block]) for block in range(self.descriptor.n_blocks)]
+
     def _read(self, reference: FileReference) -> bytes:
         data = self._source(reference)
         if digest_bytes(data) != reference.digest:

@@ -9,12 +9,14 @@ from typing import Final
 
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.training.encrypted.facts import JobFacts
+from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan, make_least_squares_plan
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan, make_logistic_plan
 from secure_ds.training.encrypted.plan import FORMAT, EncryptedPlan
 from secure_ds.training.encrypted.request import PlanRequest
 
 _MAKERS: Final[dict[str, Callable[[JobFacts, PlanRequest], EncryptedPlan]]] = {
     LogisticPlan.algorithm: make_logistic_plan,
+    LeastSquaresPlan.algorithm: make_least_squares_plan,
 }
 ALGORITHMS: Final = tuple(_MAKERS)
 

@@ -8,10 +8,24 @@ Rules kept here:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import groupby
 
 from secure_ds.core.digest import digest_bytes
 from secure_ds.privacy.discrete_gaussian import RandomBits, sample_discrete_gaussian
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """What an answer's integers are rounded to before noise, where the plan proves that exact.
+
+    Attributes:
+        unit: integers of the plaintext in one unit.
+        steps: steps of the noise in one unit.
+    """
+
+    unit: Fraction
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +36,10 @@ class Release:
         level: the level it must be at.
         scale: the scale it must state.
         positions: coefficients that are read; no other may be.
-        variances: parameter of the discrete Gaussian added to each, in units of the answer's integers squared.
+        variances: parameter of the discrete Gaussian added to each, in units of the answer's integers squared, or of
+            the steps of `rounding`.
         step: what is read is rounded to multiples of this, the public grid.
+        rounding: units to round to before noise is added; None adds noise to what is decrypted as it is.
     """
 
     level: int
@@ -31,6 +47,7 @@ class Release:
     positions: tuple[int, ...]
     variances: tuple[int, ...]
     step: int
+    rounding: Rounding | None = None
 
     def draw_noise(self, random: RandomBits) -> list[int]:
         """Draw the noise of every position, in order."""

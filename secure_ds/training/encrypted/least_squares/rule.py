@@ -1,8 +1,8 @@
 """Settings of least squares as a function of public numbers and of what was already released with noise.
 
-Tuning on private data is a release, so nothing is tuned there: three constants, fixed in code, chosen on other data.
+Tuning on private data is a release, so nothing is tuned there: constants fixed in code, chosen on other data.
 
-1. **Split.** Half of mu^2 pays for the second moments, half for the moments with the labels (`SPLIT`).
+1. **Split.** Half of mu^2 pays for the second moments, half for the moments with the labels (`mechanism`).
 2. **Spectrum.** The noise on the second moments is a Gaussian orthogonal ensemble (`mechanism`), which repels
    eigenvalues: at sigma = 5, d = 385 they spread by +-147 where the true ones are about 36. The solver puts every
    eigenvalue of the released matrix back to what the projection of the true matrix is expected to be, which follows from
@@ -21,7 +21,6 @@ setting, cut eigenvalues 0.38. SNIPS's, MNIST's and Adult's test rows were not u
 from math import sqrt
 from typing import Final
 
-SPLIT: Final = 0.5
 RIDGE: Final = 0.45
 WIDTH: Final = 2.0 * 2.0**0.5
 FLOOR: Final = 2.0**-13
