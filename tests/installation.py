@@ -169,6 +169,7 @@ def declaration(
     dual_evaluation_required: bool = False,
     profile: Profile = FAST,
     tenant: str = "clinic",
+    classes: tuple[str, ...] = ("no", "yes"),
 ) -> Declaration:
     """What an owner declares about records whose columns lie in [-1, 1], labelled by `label`."""
     columns = [{"name": name, "low": -1.0, "high": 1.0} for name in records.columns if name != "label"]
@@ -180,7 +181,7 @@ def declaration(
             )
         ),
         label="label",
-        classes=("no", "yes"),
+        classes=classes,
         limits=Limits(
             epsilon=epsilon,
             delta=delta,

@@ -79,12 +79,13 @@ def decrypt_rounded(
 ) -> list[int]:
     """Return chosen plaintext coefficients rounded to whole units, with finer noise added modulo the units in q.
 
-    Formal guarantee: with h_i the nearest whole number to centre(m[positions[i]]) / unit and H the least whole number such
-    that |h_i| <= H always, entry i is centre((h_i * steps + noise[i]) mod (2 H + 1) * steps): a function of h_i and noise.
-    Where m = unit * t + e with whole t, |t| <= H, and |e| < unit / 2, h_i = t whatever e is. Where somebody's foreign
-    ciphertext was added to m, so that this does not hold, replacing t by t' (real numbers, then) and e by e' still moves
-    h_i by t' - t but for less than 4 (`statistics_plan.ROUNDING_SLACK`), modulo 2 H + 1: the two roundings are off by at most 1/2 each, e
-    and e' by less than 1/2 each, and a wrap-around of m by at most 2, since q / unit and 2 H + 1 differ by no more.
+    Formal guarantee: with h_i the nearest whole number to centre(m[positions[i]]) / unit and H the least whole number
+    such that |h_i| <= H always, entry i is centre((h_i * steps + noise[i]) mod (2 H + 1) * steps): a function of h_i
+    and noise. Where m = unit * t + e with whole t, |t| <= H, and |e| < unit / 2, h_i = t whatever e is. Where
+    somebody's foreign ciphertext was added to m, so that this does not hold, replacing t by t' (real numbers, then) and
+    e by e' still moves h_i by t' - t but for less than 4 (`statistics_plan.ROUNDING_SLACK`), modulo 2 H + 1: the two
+    roundings are off by at most 1/2 each, e and e' by less than 1/2 each, and a wrap-around of m by at most 2, since q
+    / unit and 2 H + 1 differ by no more.
 
     Args:
         parameters: the ring and its primes.

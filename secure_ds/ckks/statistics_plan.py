@@ -2,24 +2,26 @@
 
 Pure Python: the custodian reads answers with it.
 
-The circuit computes X^T X (upper triangle, with the diagonal) and X^T V over all records, d features with the bias and m
-label columns, as ciphertexts of up to N numbers each. Records lie on the grid of `record_grid` and labels are whole
+The circuit computes X^T X (upper triangle, with the diagonal) and X^T V over all records, d features with the bias and
+m label columns, as ciphertexts of up to N numbers each. Records lie on the grid of `record_grid` and labels are whole
 multiples of 1/c, so every number is a whole multiple of a known *unit*: 2^-24 for X^T X, 1 / (c 2^r) for X^T V with
 r = 24 - ceil(log2 c) (of which the multiples of 1 / (c 2^12) are some). Decryption rounds to units and thereby removes
 the error of the scheme altogether.
 
 Rules kept here:
   1. A plan is a pure function of public numbers, and exists only where rounding is exact for any records that the norm
-     check admits and that lie on the grid: the proven error is below half a unit. Otherwise `PlanRefused` says what lacks.
+     check admits and that lie on the grid: the proven error is below half a unit. Otherwise `PlanRefused` says what
+     lacks.
   2. No number wraps around: what is packed, the largest sum and the noise included, stays below half the modulus.
-  3. The order of numbers is part of the plan. Pairs go by tiles of `GROUP` x `GROUP` features, so that whoever computes a
-     ciphertext holds few columns at a time.
+  3. The order of numbers is part of the plan. Pairs go by tiles of `GROUP` x `GROUP` features, so that whoever computes
+     a ciphertext holds few columns at a time.
 
-Proof of exactness. Write ||.|| for l2 norms over records (two to a slot, real and imaginary parts being numbers of their
-own), s for the input scale, X_j for a column with error d_j, ||d_j|| <= D from `NoiseModel` (encryption and encoding),
-||X_j|| <= sqrt(n) (1 + eta). The circuit multiplies X_j by conj(lift X_k) at level 2; conjugation adds an error of norm C
-to X_k, one key switching at scale s * lift. Labels are uploaded conjugated and only lifted.
-  - A sum over records is wrong by at most ||X_j|| (D + C) + ||X_k|| D + D (D + C) <= 2 sqrt(n) (1 + eta) (D + C) + D (D + C).
+Proof of exactness. Write ||.|| for l2 norms over records (two to a slot, real and imaginary parts being numbers of
+their own), s for the input scale, X_j for a column with error d_j, ||d_j|| <= D from `NoiseModel` (encryption and
+encoding), ||X_j|| <= sqrt(n) (1 + eta). The circuit multiplies X_j by conj(lift X_k) at level 2; conjugation adds an
+error of norm C to X_k, one key switching at scale s * lift. Labels are uploaded conjugated and only lifted.
+  - A sum over records is wrong by at most ||X_j|| (D + C) + ||X_k|| D + D (D + C), which is at most
+    2 sqrt(n) (1 + eta) (D + C) + D (D + C).
   - Label columns hold the double nearest to v: n 2^-53 at most.
   - Rescaling a product of three polynomials errs by (r0 + r1 s + r2 s^2) / q with |r| <= q/2: norm at most
     sqrt(N)/2 (1 + |s|_can + |s|_can^2). It is relinearised and packed at level 1: each leaf and node one key switching
@@ -32,6 +34,7 @@ number is within half a unit.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -51,6 +54,7 @@ PRODUCT_LEVEL: Final = 2
 ANSWER_LEVEL: Final = 1
 GROUP: Final = 64
 NOISE_TAIL: Final = 16  # deviations of noise that still fit
+NOISE_ROOM: Final = 2**20  # what sums leave for noise, in records' own units
 ROUNDING_SLACK: Final = 4
 """Units by which rounding may move a number further than records do, whatever was uploaded (`decryption`)."""
 
@@ -141,15 +145,14 @@ class StatisticsPlan:
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The ciphertexts, in order: those of X^T X, then those of X^T V."""
-        degree, per_unit = self.parameters.poly_modulus_degree, 2 * self.exact_product_scale
         kinds = (
             (moment_pairs(self.n_features), self.moment_units),
             (label_pairs(self.n_features, self.n_labels), self.label_units),
         )
         return tuple(
-            Part(pairs[start : start + degree], per_unit / units, units)
-            for pairs, units in kinds
-            for start in range(0, len(pairs), degree)
+            Part(pairs, 2 * self.exact_product_scale / units, units)
+            for all_pairs, units in kinds
+            for pairs in _even(all_pairs, self.parameters.poly_modulus_degree)
         )
 
     def positions(self, part: Part) -> tuple[int, ...]:
@@ -205,7 +208,9 @@ def plan_statistics(
     """
     present = len(parameters.data_primes)
     if present < DATA_PRIMES_NEEDED:
-        raise PlanRefused("too_few_levels", f"statistics need {DATA_PRIMES_NEEDED} levels, the parameters have {present}")
+        raise PlanRefused(
+            "too_few_levels", f"statistics need {DATA_PRIMES_NEEDED} levels, the parameters have {present}"
+        )
     plan_norm_check(
         parameters, input_scale=input_scale, n_records=n_records, n_features=n_features, n_blocks=n_blocks, eta=eta
     )
@@ -216,8 +221,8 @@ def plan_statistics(
     if not error * finest < 0.5:
         raise PlanRefused(
             "statistics_not_exact",
-            f"statistics are proven within {error * finest:.3g} of their unit only, 0.5 is needed to round them exactly:"
-            f" encrypt with an input scale {math.ceil(math.log2(2 * error * finest))} bits larger (a profile for statistics)",
+            f"statistics are proven within {error * finest:.3g} of their unit, rounding them exactly needs 0.5: encrypt"
+            f" with an input scale {math.ceil(math.log2(2 * error * finest))} bits larger (a profile for statistics)",
         )
     return StatisticsPlan(parameters, input_scale, n_records, n_features, n_classes, n_blocks, eta, lift, error)
 
@@ -255,14 +260,22 @@ def label_pairs(n_features: int, n_labels: int) -> tuple[Pair, ...]:
     return tuple((j, n_features + i) for j in range(n_features) for i in range(n_labels))
 
 
+def _even(pairs: tuple[Pair, ...], largest: int) -> Iterator[tuple[Pair, ...]]:
+    """Cut into as few pieces of at most `largest` as there can be, as even as they can be: equal work for processes."""
+    pieces = -(-len(pairs) // largest)
+    for piece in range(pieces):
+        yield pairs[piece * len(pairs) // pieces : (piece + 1) * len(pairs) // pieces]
+
+
 def _lift(parameters: Parameters, input_scale: float, n_records: int, eta: float) -> int:
-    """Return the largest power of two that leaves sums a quarter of what the modulus holds; the rest is for noise."""
-    largest = Fraction(4 * (n_records * (1 + eta) ** 2 + 1))
+    """Return the largest power of two at which sums stay below a quarter of the modulus, `NOISE_ROOM` left aside."""
+    largest = Fraction(4 * (n_records * (1 + eta) ** 2 + 1)) + NOISE_ROOM
     unlifted = Fraction(input_scale) ** 2 / parameters.data_primes[PRODUCT_LEVEL]
     room = math.floor(Fraction(parameters.modulus(ANSWER_LEVEL)) / (4 * unlifted * largest))
     if room < 1:
         raise PlanRefused(
-            "no_head_room", f"sums over {n_records} records wrap around at an input scale of 2^{math.log2(input_scale):g}"
+            "no_head_room",
+            f"sums over {n_records} records wrap around at an input scale of 2^{math.log2(input_scale):g}",
         )
     return 1 << room.bit_length() - 1
 

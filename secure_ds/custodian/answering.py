@@ -174,7 +174,12 @@ def _release(
     parameters: Parameters, secret: SecretKey, release: Release, ciphertext: bytes, noise: list[int]
 ) -> list[int]:
     """Round to units where the plan proves that exact; noise, modulo q; then centre; then round to the public grid."""
-    place: dict[str, Any] = {"level": release.level, "scale": release.scale, "positions": release.positions, "noise": noise}
+    place: dict[str, Any] = {
+        "level": release.level,
+        "scale": release.scale,
+        "positions": release.positions,
+        "noise": noise,
+    }
     if release.rounding is None:
         noisy = decrypt_released(parameters, secret, ciphertext, **place)
     else:

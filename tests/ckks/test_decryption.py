@@ -1,5 +1,7 @@
 """Releases are exact integers modulo q, noise in before centring; nothing else of the plaintext gets out."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,12 +9,13 @@ from hypothesis import strategies as st
 from tenseal import sealapi
 
 from secure_ds.ckks.context import seal_context
-from secure_ds.ckks.decryption import decrypt_released, decrypt_slots
+from secure_ds.ckks.decryption import decrypt_released, decrypt_rounded, decrypt_slots
 from secure_ds.ckks.errors import DecryptionFailed
 from secure_ds.ckks.keys import generate_secret_key, seal_secret_key
 from secure_ds.ckks.memory_io import load
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.slots import split
+from secure_ds.ckks.statistics_plan import ROUNDING_SLACK
 from tests.ckks.plaintexts import ciphertext_of, seal_decryption
 from tests.simulators.mutants import mutants
 
@@ -123,3 +126,32 @@ def test_failures_all_look_alike(small_ring):
 def test_positions_without_noise_are_a_mistake_of_the_caller(small_ring, positions, noise):
     with pytest.raises(ValueError, match="position"):
         release(small_ring.ciphertext, 1, positions, noise)
+
+
+UNIT = Fraction(2**31 + 1, 3)
+PERIOD = 2 * round(PARAMETERS.modulus(1) // 2 / UNIT) + 1
+
+
+def rounded(messages, noise, steps=4):
+    data = ciphertext_of(PARAMETERS, SECRET, messages + (4096 - len(messages)) * [0], 1, SCALE)
+    places = {"level": 1, "scale": SCALE, "positions": list(range(len(messages)))}
+    return decrypt_rounded(PARAMETERS, SECRET, data, **places, unit=UNIT, steps=steps, noise=noise)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(-(2**37), 2**37), st.floats(-0.49, 0.49), INTEGERS), min_size=1, max_size=20))
+def test_rounding_removes_every_error_below_half_a_unit_before_the_noise(values):
+    messages = [round(UNIT * (whole + Fraction(error))) for whole, error, _ in values]
+    found = rounded(messages, [noise for _, _, noise in values])
+    assert found == [centred(4 * whole + noise, 4 * PERIOD) for whole, _, noise in values]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(INTEGERS, st.integers(-(2**20), 2**20), st.floats(-0.99, 0.99)), min_size=1, max_size=20))
+def test_whatever_else_is_in_a_sum_a_record_moves_it_by_its_share_but_for_the_slack(values):
+    """Anything at all is in the sum, wrap-arounds included; a record of `share` units and the error change."""
+    before = rounded([foreign for foreign, _, _ in values], len(values) * [0], steps=1)
+    changed = [foreign + round(UNIT * (share + Fraction(error))) for foreign, share, error in values]
+    after = rounded(changed, len(values) * [0], steps=1)
+    for first, second, (_, share, _) in zip(before, after, values, strict=True):
+        assert abs(centred(second - first - share, PERIOD)) < ROUNDING_SLACK

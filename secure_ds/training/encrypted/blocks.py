@@ -28,28 +28,29 @@ class EncryptedBlocks:
 
     def engine(self) -> Engine:
         """Load the evaluation keys. Raises `BlobChanged`."""
-        keys = {key.name: self._read(key) for key in self.descriptor.evaluation_keys}
+        keys = {key.name: self.read(key) for key in self.descriptor.evaluation_keys}
         return Engine(self.descriptor.parameters, keys)
 
     def features(self, block: int) -> Iterator[bytes]:
         """Yield the feature columns of a block, in order. Raises `BlobChanged`."""
         for column in range(self.descriptor.n_features):
-            yield self._read(self._by_place[column, block])
+            yield self.read(self._by_place[column, block])
 
     def features_and_slack(self, block: int) -> Iterator[bytes]:
         """Yield the feature columns and the slack of a block. Raises `BlobChanged`."""
         yield from self.features(block)
-        yield self._read(self._by_place[self.descriptor.slack_column, block])
+        yield self.read(self._by_place[self.descriptor.slack_column, block])
 
     def labels(self, block: int) -> list[bytes]:
         """Return the label columns of a block, in order. Raises `BlobChanged`."""
-        return [self._read(self._by_place[column, block]) for column in self.descriptor.label_columns]
+        return [self.read(self._by_place[column, block]) for column in self.descriptor.label_columns]
 
     def column(self, number: int) -> list[bytes]:
         """Return all blocks of one column. Raises `BlobChanged`."""
-        return [self._read(self._by_place[number, block]) for block in range(self.descriptor.n_blocks)]
+        return [self.read(self._by_place[number, block]) for block in range(self.descriptor.n_blocks)]
 
-    def _read(self, reference: FileReference) -> bytes:
+    def read(self, reference: FileReference) -> bytes:
+        """Return a file with its digest checked. Raises `BlobChanged`."""
         data = self._source(reference)
         if digest_bytes(data) != reference.digest:
             raise BlobChanged("a stored file is no longer what its owner signed for")

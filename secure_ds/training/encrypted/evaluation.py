@@ -5,7 +5,6 @@ Rules kept here:
 2. Data sets are loaded in the order of the plan's facts, block by block; no block mixes two of them.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -13,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from secure_ds.ckks.logistic import LogisticEvaluator
-from secure_ds.ckks.statistics import StatisticsEvaluator
 from secure_ds.ckks.weights import quantise
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
+from secure_ds.training.encrypted.least_squares.evaluation import LeastSquaresEvaluator
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan
 from secure_ds.training.encrypted.plan import EncryptedPlan
@@ -48,27 +47,9 @@ class _Logistic:
         return [self._evaluator.step(quantise(state, self._plan.circuit))]
 
 
-class _LeastSquares:
-    def __init__(self, plan: LeastSquaresPlan, parts: Sequence[EncryptedBlocks]) -> None:
-        self.timings: dict[str, float] = {}
-        self._plan, self._parts = plan, parts
-        self._evaluator = StatisticsEvaluator(parts[0].engine(), plan.circuit, self._column)
-
-    def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
-        start = time.perf_counter()
-        ciphertexts = [self._evaluator.part(index) for index in range(len(self._plan.circuit.parts))]
-        self.timings["statistics"] = time.perf_counter() - start
-        return ciphertexts
-
-    def _column(self, number: int) -> list[bytes]:
-        """All blocks of a feature, or from `n_features` on of a label column, whose files come after the slack."""
-        file = number if number < self._plan.facts.n_features else number + 1
-        return [block for part in self._parts for block in part.column(file)]
-
-
 _EVALUATORS: Final[dict[type[EncryptedPlan], Callable[..., StepEvaluator]]] = {
     LogisticPlan: _Logistic,
-    LeastSquaresPlan: _LeastSquares,
+    LeastSquaresPlan: LeastSquaresEvaluator,
 }
 
 

@@ -2,8 +2,8 @@
 
 Rules kept here:
 1. The order of an answer is the circuit's (`secure_ds.ckks.statistics_plan`).
-2. `exact_units` is exact: records and labels are whole numbers of the grid, and every partial sum of their products is a
-   whole number below 2^53, which doubles add without error in any order, whatever library does it.
+2. `exact_units` is exact: records and labels are whole numbers of the grid, and every partial sum of their products is
+   a whole number below 2^53, which doubles add without error in any order, whatever library does it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,9 +30,7 @@ def matrices(circuit: StatisticsPlan, values: Iterable[float]) -> tuple[FloatArr
     return np.where(np.tri(d, k=-1, dtype=bool), moments.T, moments), labels
 
 
-def exact_units(
-    circuit: StatisticsPlan, X: FloatArray, labels: npt.NDArray[np.int64]
-) -> list[int]:
+def exact_units(circuit: StatisticsPlan, X: FloatArray, labels: npt.NDArray[np.int64]) -> list[int]:
     """Return all numbers of a data set's statistics in units, in the circuit's order.
 
     Args:
@@ -65,5 +63,6 @@ def in_ones(circuit: StatisticsPlan, units: Sequence[int]) -> list[float]:
 def _label_units(n_classes: int, labels: npt.NDArray[np.int64]) -> FloatArray:
     """Return c times the label's columns: c [y = k] - 1, and 2 y - 1 for two classes."""
     if n_classes == 2:
-        return (2.0 * labels - 1)[:, None]
+        signs: FloatArray = 2.0 * labels.astype(np.float64) - 1
+        return signs[:, None]
     return np.where(labels[:, None] == np.arange(n_classes), n_classes - 1.0, -1.0)

@@ -1,8 +1,8 @@
 """The plan of least squares from encrypted statistics: one step, one release, a closed form.
 
-The formal guarantee is in `mechanism`, the proof that rounding is exact in `secure_ds.ckks.statistics_plan`, the rule of
-the ridge in `rule`. Flooding is not needed: what is released holds no error of the scheme, except with probability 2^-40
-(`STATISTICAL_BITS`).
+The formal guarantee is in `mechanism`, the proof that rounding is exact in `secure_ds.ckks.statistics_plan`, the rule
+of the ridge in `rule`. Flooding is not needed: what is released holds no error of the scheme, except with probability
+2^-40 (`STATISTICAL_BITS`).
 """
 
 from collections.abc import Mapping
@@ -146,22 +146,25 @@ class LeastSquaresPlan(EncryptedPlan):
 
 
 def make_least_squares_plan(facts: JobFacts, request: PlanRequest) -> LeastSquaresPlan:
-    """Plan a job of least squares; raises as `planning.make_plan` says, and `PlanRefused` of ``statistics_not_exact``."""
+    """Plan a job of least squares; raises as `planning.make_plan` says, and ``statistics_not_exact``."""
     units = facts.units_for(request.epsilon, request.delta)
     foreign = sorted(request.overrides)
     require(not foreign, f"least squares has no setting {', '.join(foreign)}")
     require_steps(facts, 1)
-    circuit = _circuit(facts)
+    circuit = circuit_for(facts)
     require_coordinates(facts, circuit.count)
     mechanism = mechanism_for(circuit, units, facts.records_per_person)
     check_headroom(circuit, mechanism.sigma)
     plan = LeastSquaresPlan(facts, request, mechanism, circuit)
     if any(min(release.variances) < MIN_SIGMA_ON_GRID**2 for release in plan.releases(0)):
-        raise PlanRefused("noise_grid_too_coarse", "so much privacy loss leaves sigma less than 2**28 steps of the grid")
+        raise PlanRefused(
+            "noise_grid_too_coarse", "so much privacy loss leaves sigma less than 2**28 steps of the grid"
+        )
     return plan
 
 
-def _circuit(facts: JobFacts) -> StatisticsPlan:
+def circuit_for(facts: JobFacts) -> StatisticsPlan:
+    """Return the circuit over a job's data. Raises `PlanRefused`."""
     return plan_statistics(
         facts.parameters,
         input_scale=facts.input_scale,

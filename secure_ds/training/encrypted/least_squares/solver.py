@@ -11,8 +11,8 @@ eigenvectors u_i, what u_i^T A u_i is expected to be follows, for large d, from 
     xi_i = l_i - sigma^2 sum_j (l_i - l_j) / ((l_i - l_j)^2 + h^2),    h -> 0 more slowly than the eigenvalues' distance
 
 (Bun, Allez, Bouchaud, Potters, "Rotational invariant estimator for general noisy matrices", IEEE Trans. Inf. Theory 62
-(2016), equation 35, with the Hilbert transform of the spectral density as a sum over the eigenvalues). Of all matrices with
-A~'s eigenvectors, sum_i xi_i u_i u_i^T is closest to A. Weights are (that + lambda)^-1 B~.
+(2016), equation 35, with the Hilbert transform of the spectral density as a sum over the eigenvalues). Of all matrices
+with A~'s eigenvectors, sum_i xi_i u_i u_i^T is closest to A. Weights are (that + lambda)^-1 B~.
 """
 
 import numpy as np

@@ -6,11 +6,12 @@ Rules kept here:
 2. Loops run over rows; everything within a row is one NumPy operation over all columns or all eigenvalues at once.
 
 Householder's reduction to a tridiagonal matrix T (Golub and Van Loan, section 8.3), bisection on Sturm counts, and
-eigenvectors from T's twisted factorisation (Parlett and Dhillon 1997), which is accurate where eigenvalues are apart. The
-matrices here carry continuous noise, whose eigenvalues repel each other; without noise use `solve_shifted`.
+eigenvectors from T's twisted factorisation (Parlett and Dhillon 1997), which is accurate where eigenvalues are apart.
+The matrices here carry continuous noise, whose eigenvalues repel each other; without noise use `solve_shifted`.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -28,7 +29,8 @@ def folded(values: FloatArray) -> FloatArray:
         half = len(values) // 2
         upper = values[:half] + values[half : 2 * half]
         values = upper if len(values) % 2 == 0 else np.concatenate([upper, values[2 * half :]])
-    return values[0]
+    total: FloatArray = values[0]
+    return total
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class Tridiagonal:
             middle = low + (high - low) / 2
             above = self._below(middle, squares) <= wanted
             low, high = np.where(above, middle, low), np.where(above, high, middle)
-        return low + (high - low) / 2
+        found: FloatArray = low + (high - low) / 2
+        return found
 
     def eigenvectors(self, eigenvalues: FloatArray) -> FloatArray:
         """Return T's eigenvectors of these eigenvalues: (d, d), one a column, of length 1."""
@@ -84,8 +87,8 @@ class Tridiagonal:
         for row in range(1, len(shifted)):
             behind = -self.beside[row - 1] * vectors[row - 1] / backward[row]
             vectors[row] = np.where(row > twist, behind, vectors[row])
-        lengths: FloatArray = np.sqrt(folded(vectors * vectors))
-        return vectors / lengths
+        unit: FloatArray = vectors / np.sqrt(folded(vectors * vectors))
+        return unit
 
     def solve_shifted(self, shift: float, columns: FloatArray) -> FloatArray:
         """Return (T + shift)^-1 times (d, m) columns, for a T + shift that is positive definite.
@@ -120,7 +123,7 @@ class Tridiagonal:
         pivots = np.empty_like(shifted)
         rows = range(len(shifted))[::direction]
         pivots[rows[0]] = _apart_from_zero(shifted[rows[0]])
-        for before, row in zip(rows, rows[1:], strict=False):
+        for before, row in pairwise(rows):
             square = self.beside[min(before, row)] ** 2
             pivots[row] = _apart_from_zero(shifted[row] - square / pivots[before])
         return pivots
@@ -160,9 +163,11 @@ def _reflect(rows: FloatArray, vector: FloatArray) -> None:
 
 
 def _apart_from_zero(pivot: FloatArray) -> FloatArray:
-    return np.where(np.abs(pivot) < _TINY, _TINY, pivot)
+    apart: FloatArray = np.where(np.abs(pivot) < _TINY, _TINY, pivot)
+    return apart
 
 
 def _padded(beside: FloatArray) -> FloatArray:
     """Return, for each row, the sum of what stands beside its diagonal."""
-    return np.concatenate([[0.0], beside]) + np.concatenate([beside, [0.0]])
+    both: FloatArray = np.concatenate([[0.0], beside]) + np.concatenate([beside, [0.0]])
+    return both
