@@ -10,8 +10,10 @@ from secure_ds.ckks.profiles import STATISTICS, STRONG, Profile
 from secure_ds.ckks.record_grid import on_grid
 from secure_ds.client.recheck import recheck
 from secure_ds.client.verify import verify_model
+from secure_ds.core.digest import digest_bytes
 from secure_ds.core.principal import Role
 from secure_ds.data.records import Records
+from secure_ds.training.encrypted.least_squares.evaluation import LeastSquaresEvaluator
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan
 from secure_ds.training.encrypted.least_squares.twin import clear_answer
 from secure_ds.training.encrypted.model_file import read_model
@@ -58,6 +60,37 @@ def test_a_job_gives_the_twins_answer_and_a_model_that_verifies(tmp_path: Path, 
     budget = installation.services.show_budget(owner, descriptor.dataset_id)
     assert (budget.decryptions_used, budget.epsilon_reserved) == (1, 0)
     assert 1.99 < budget.epsilon_spent <= 2.0
+
+
+def test_a_second_job_computes_nothing_again_and_draws_its_own_noise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = Installation(tmp_path, f"sqlite:///{tmp_path}/test.db")
+    owner = installation.caller("alice", Role.DATA_OWNER)
+    descriptor = installation.ready_dataset(owner, three_classes(100), profile=STATISTICS, classes=("a", "b", "c"))
+    jobs = [installation.submit(owner, descriptor.dataset_id, algorithm=ALGORITHM) for _ in range(3)]
+    installation.worker.work_once()
+    computed: list[bytes] = []
+    whole = LeastSquaresEvaluator.step
+
+    def counted(evaluator: LeastSquaresEvaluator, state: np.ndarray) -> list[bytes]:
+        found = whole(evaluator, state)
+        computed.extend(found)
+        return found
+
+    monkeypatch.setattr(LeastSquaresEvaluator, "step", counted)
+    installation.worker.work_once()
+    assert not computed
+    digest = installation.services.list_steps(owner, jobs[0].id).items[0].ciphertext_digest
+    kept = tmp_path / "blobs" / descriptor.dataset_id / digest.removeprefix("sha256:")
+    kept.write_bytes(b"of another job")
+    installation.run()
+    assert computed, "a file that is not what it should be is computed again"
+    assert digest_bytes(kept.read_bytes()) == digest
+    steps = [installation.services.list_steps(owner, job.id).items[0] for job in jobs]
+    assert len({step.ciphertext_digest for step in steps}) == 1
+    assert len({tuple(step.answer or ()) for step in steps}) == 3
+    assert all(installation.services.show_job(owner, job.id).state == "succeeded" for job in jobs)
 
 
 def test_a_quote_says_what_one_release_costs_and_how_exact_it_is(tmp_path: Path) -> None:

@@ -102,6 +102,11 @@ class EncryptedPlan(ABC):
     def seconds_estimate(self) -> float:
         """How long the job will take, roughly; it changes nothing but a quote."""
 
+    @property
+    def evaluation_digest(self) -> str | None:
+        """Digest of all that a step's ciphertexts follow from, where weights are no part of it; None where they are."""
+        return None
+
     @abstractmethod
     def releases(self, step: int) -> tuple[Release, ...]:
         """Return the form of every ciphertext of a step."""

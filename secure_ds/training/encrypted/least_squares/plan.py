@@ -24,6 +24,7 @@ from secure_ds.ckks.statistics_plan import (
     check_headroom,
     plan_statistics,
 )
+from secure_ds.core.digest import digest_json
 from secure_ds.privacy.approximation import MIN_SIGMA_ON_GRID
 from secure_ds.privacy.calibration import variance_on_grid
 from secure_ds.training.encrypted.facts import JobFacts
@@ -83,6 +84,12 @@ class LeastSquaresPlan(EncryptedPlan):
     def ridge(self) -> float:
         """lambda, in units of the second moments."""
         return ridge(self.facts.n_records, self.facts.n_features, self.sigma)
+
+    @property
+    def evaluation_digest(self) -> str:
+        """Digest of all that the ciphertexts follow from: the data sets' files and the circuit."""
+        descriptors = [part.descriptor_digest for part in self.facts.parts]
+        return digest_json({"descriptors": descriptors, "circuit": self.circuit.to_json()})
 
     @cached_property
     def _releases(self) -> tuple[Release, ...]:
