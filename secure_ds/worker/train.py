@@ -37,6 +37,7 @@ from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
 from secure_ds.training.encrypted.release import digest_of
 from secure_ds.wire.jobs import TrainingRequest
 from secure_ds.worker.blobs import stored_blocks
+from secure_ds.worker.kept import kept_or_computed
 from secure_ds.worker.witness import (
     CancelRequested,
     EvaluationConflict,
@@ -97,15 +98,11 @@ def _step(
     """Carry out the next step; return its answer and whether the job was asked to stop."""
     step, started = len(answers), time.perf_counter()
     state = plan.state_after(answers)
-<<<<<<< HEAD
     ciphertexts = kept_or_computed(context, plan, lambda: evaluator.step(state))
     if plan.dual_evaluation:
         evaluation = Evaluation(task.lease.subject_id, step, plan.digest, state_digest(state), digest_of(ciphertexts))
         bear_witness(context, task, evaluation)
         wait_for_confirmation(context, task, evaluation, ending)
-=======
-    ciphertexts = kept_or_computed(context, plan, lambda: evaluator.step(state))
->>>>>>> 3386722 (Keep what depends on the data sets alone: a second job of least squares computes nothing again)
     spend_step(context, task, step, state_digest(state), digest_of(ciphertexts))
     as_text = [b64encode(ciphertext).decode() for ciphertext in ciphertexts]
     answer = ask_custodian(context, task, step, state_digest(state), as_text)
