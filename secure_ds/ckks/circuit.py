@@ -1,0 +1,65 @@
+"""What every planned circuit has in common: what its noise, its head-room and its key's safety are computed from."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Protocol
+
+from secure_ds.ckks.errors import PlanRefused
+from secure_ds.ckks.packing import positions
+from secure_ds.ckks.parameters import Parameters
+
+NOISE_TAIL: Final = 16  # deviations of noise that still fit; less than 2**-180 lies beyond
+FLOAT_SLACK: Final = 2.0**-46  # doubles in place of exact scales, per unit of the largest answer
+_BOUND_BITS: Final = 20
+
+
+class Circuit(Protocol):
+    """One step of some algorithm on ciphertexts, planned."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The CKKS parameters."""
+
+    @property
+    def max_sigma(self) -> float:
+        """Largest deviation of noise the answer has room for."""
+
+    @property
+    def evaluation_error(self) -> float:
+        """E: bound on the l2 norm of that part of an answer's error that depends on secrets."""
+
+    @property
+    def answer_scale(self) -> float:
+        """Units of a released integer per unit of the sums."""
+
+    @property
+    def answer_bytes(self) -> int:
+        """Size of the ciphertexts of one step."""
+
+
+def packed_positions(degree: int, count: int) -> tuple[tuple[int, ...], ...]:
+    """Return, for each packed ciphertext that `count` numbers take, the coefficients that hold its share of them.
+
+    All but the last ciphertext hold N numbers.
+    """
+    return tuple(positions(degree, min(degree, count - first)) for first in range(0, count, degree))
+
+
+def require_range(condition: bool, message: str) -> None:
+    """Refuse a number that is out of range. Raises `PlanRefused`, ``out_of_range``."""
+    if not condition:
+        raise PlanRefused("out_of_range", message)
+
+
+def require_levels(parameters: Parameters, needed: int, what: str) -> None:
+    """Refuse parameters with too few primes for a circuit. Raises `PlanRefused`, ``too_few_levels``."""
+    present = len(parameters.data_primes)
+    if present < needed:
+        raise PlanRefused("too_few_levels", f"{what} needs {needed} levels, the parameters have {present}")
+
+
+def round_up(value: float) -> float:
+    """Round a positive bound up to 20 significant bits, so that mathematical libraries do not matter."""
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(math.floor(math.ldexp(mantissa, _BOUND_BITS)) + 1, exponent - _BOUND_BITS)
