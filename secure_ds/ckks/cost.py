@@ -21,11 +21,12 @@ def step_seconds(plan: CircuitPlan) -> float:
     degree, columns = plan.parameters.poly_modulus_degree, plan.n_features * plan.n_blocks
     top, low = plan.input_level + 1, plan.answer_level + 2  # primes; products come one level above the answer
     forward = columns * SCALE_AND_ADD * degree * top
-    residual = plan.n_blocks * (3 * _key_switch(degree, top) + _key_switch(degree, top - 1))
-    products = columns * PRODUCT * degree * low + plan.n_features * _key_switch(degree, low)
-    packing = (plan.n_features + degree.bit_length()) * _key_switch(degree, low)
+    residual = plan.n_blocks * (3 * key_switch_seconds(degree, top) + key_switch_seconds(degree, top - 1))
+    products = columns * PRODUCT * degree * low + plan.n_features * key_switch_seconds(degree, low)
+    packing = (plan.n_features + degree.bit_length()) * key_switch_seconds(degree, low)
     return forward + residual + products + packing + SERVICE
 
 
-def _key_switch(degree: int, primes: int) -> float:
+def key_switch_seconds(degree: int, primes: int) -> float:
+    """Estimate the seconds of one key switching of a ciphertext of that many primes."""
     return KEY_SWITCH * degree * primes * (primes + 1)

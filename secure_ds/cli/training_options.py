@@ -2,12 +2,17 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from secure_ds.wire.jobs import Algorithm
+
 _OPTIONS = [
     click.argument("dataset_id"),
+    click.option(
+        "--algorithm", type=click.Choice(get_args(Algorithm)), default=get_args(Algorithm)[0], show_default=True
+    ),
     click.option("--purpose", required=True, help="What the model is for; the owner and your token must allow it."),
     click.option("--epsilon", type=float, required=True, help="Privacy to spend."),
     click.option("--delta", type=float, default=1e-5, show_default=True, help="Must be the data set's own delta."),

@@ -59,9 +59,7 @@ class SoftmaxEvaluator:
             raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, all are loaded")
         features = [self._load(data) for data in columns]
         lift = -self._plan.n_classes * self._plan.scales.weights
-        lifted = [
-            self._engine.multiply_integer(self._load(data), lift, self._plan.scales.residual) for data in labels
-        ]
+        lifted = [self._engine.multiply_integer(self._load(data), lift, self._plan.scales.residual) for data in labels]
         _require_count("feature columns", self._plan.n_features, len(features))
         _require_count("label columns", self._plan.n_classes, len(lifted))
         self._columns.append(features)
@@ -121,7 +119,7 @@ class SoftmaxEvaluator:
             first += len(part)
 
     def _product(self, residuals: list[list[Ciphertext]], index: int) -> Ciphertext:
-        """Return the sum over blocks of a class's residuals times a feature, rescaled while it has three polynomials."""
+        """Return the sum over blocks of residuals times a feature, rescaled while it has three polynomials."""
         of_class, feature = divmod(index, self._plan.n_features)
         engine, scales = self._engine, self._plan.scales
         total: Ciphertext | None = None

@@ -2,8 +2,8 @@
 
 Pure Python: worker, custodian, client and verifier must agree on them to the last bit.
 
-Entries are cut towards zero, each by less than 1/scale; the spectral norm of an (m, d) matrix thereby grows by less than
-sqrt(m d)/scale, the Frobenius norm of what is cut, which plans count in.
+Entries are cut towards zero, each by less than 1/scale; the spectral norm of an (m, d) matrix thereby grows by less
+than sqrt(m d)/scale, the Frobenius norm of what is cut, which plans count in.
 """
 
 from __future__ import annotations
