@@ -169,6 +169,7 @@ def declaration(
     dual_evaluation_required: bool = False,
     profile: Profile = FAST,
     tenant: str = "clinic",
+    classes: tuple[str, ...] = ("no", "yes"),
 ) -> Declaration:
     """What an owner declares about records whose columns lie in [-1, 1], labelled by `label`."""
     columns = [{"name": name, "low": -1.0, "high": 1.0} for name in records.columns if name != "label"]
@@ -180,6 +181,7 @@ def declaration(
             )
         ),
         label="label",
+<<<<<<< HEAD
         classes=("no", "yes"),
         limits=Limits(
             epsilon=epsilon,
@@ -188,6 +190,10 @@ def declaration(
             max_decryptions=max_decryptions,
             dual_evaluation_required=dual_evaluation_required,
         ),
+=======
+        classes=classes,
+        limits=Limits(epsilon=epsilon, delta=delta, purposes=purposes, max_decryptions=max_decryptions),
+>>>>>>> 2694b17 (Softmax regression through the service: plan, rule, update, twin, evaluation, command line)
         unit=PrivacyUnit(),
         profile=profile,
     )
