@@ -39,7 +39,7 @@ def test_softmax_regression_from_records_to_a_verified_model(tmp_path: Path) -> 
     descriptor = installation.ready_dataset(owner, three_classes(), classes=CLASSES)
     asked = {"algorithm": "encrypted_softmax_regression", "steps": 6, "radius": 3.0, "learning_rate": 9.0}
     request = TrainingRequest(dataset_id=descriptor.dataset_id, purpose=PURPOSE, epsilon=4.0, delta=1e-5, **asked)
-    assert installation.services.quote(owner, request).levels == 3
+    assert installation.services.quote_job(owner, request).levels == 3
     job = installation.submit(owner, descriptor.dataset_id, epsilon=4.0, **asked)
     installation.run()
     done = installation.services.show_job(owner, job.id)
@@ -67,6 +67,6 @@ def test_two_classes_are_refused_with_the_algorithm_to_take(tmp_path: Path) -> N
         epsilon=1.0,
         delta=1e-5,
     )
-    quote = installation.services.quote(owner, request)
+    quote = installation.services.quote_job(owner, request)
     assert not quote.admissible
     assert "encrypted_logistic_regression" in quote.refusals[0]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
@@ -112,11 +113,10 @@ class SoftmaxEvaluator:
         return self._engine.add(conjugate, lifted_label)
 
     def _packed_gradient(self, residuals: list[list[Ciphertext]]) -> Iterator[Ciphertext]:
-        first = 0
+        numbers = count()
         for part in self._plan.positions:
-            packed = pack(self._engine, lambda index, first=first: self._product(residuals, first + index), len(part))
+            packed = pack(self._engine, lambda _: self._product(residuals, next(numbers)), len(part))
             yield self._engine.rescale(packed, self._plan.answer_scale)
-            first += len(part)
 
     def _product(self, residuals: list[list[Ciphertext]], index: int) -> Ciphertext:
         """Return the sum over blocks of residuals times a feature, rescaled while it has three polynomials."""
