@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.packing import positions
@@ -30,20 +30,30 @@ class Circuit(Protocol):
         """E: bound on the l2 norm of that part of an answer's error that depends on secrets."""
 
     @property
-    def answer_scale(self) -> float:
-        """Units of a released integer per unit of the sums."""
+    def least_answer_scale(self) -> float:
+        """Units of a released integer per unit of the sums, the least of all ciphertexts of an answer."""
 
     @property
     def answer_bytes(self) -> int:
         """Size of the ciphertexts of one step."""
 
 
-def packed_positions(degree: int, count: int) -> tuple[tuple[int, ...], ...]:
-    """Return, for each packed ciphertext that `count` numbers take, the coefficients that hold its share of them.
+class PackedSums(NamedTuple):
+    """One packed ciphertext of an answer.
 
-    All but the last ciphertext hold N numbers.
+    Attributes:
+        positions: the coefficients that hold its sums, in order; no other may be read.
+        scale: units of a released integer per unit of the sums.
     """
-    return tuple(positions(degree, min(degree, count - first)) for first in range(0, count, degree))
+
+    positions: tuple[int, ...]
+    scale: float
+
+
+def packed_sums(degree: int, count: int, scale: float) -> tuple[PackedSums, ...]:
+    """Return the packed ciphertexts that `count` numbers take; all but the last hold N numbers."""
+    shares = (min(degree, count - first) for first in range(0, count, degree))
+    return tuple(PackedSums(positions(degree, share), scale) for share in shares)
 
 
 def require_range(condition: bool, message: str) -> None:

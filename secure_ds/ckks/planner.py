@@ -90,6 +90,11 @@ class CircuitPlan:
         """Units of a released integer per unit of the gradient."""
         return self.scales.answer
 
+    @property
+    def least_answer_scale(self) -> float:
+        """The same: there is one ciphertext."""
+        return self.answer_scale
+
     @cached_property
     def positions(self) -> tuple[int, ...]:
         """The coefficient of the answer that holds each feature's sum; no other coefficient may be read."""

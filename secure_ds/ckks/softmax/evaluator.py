@@ -19,10 +19,10 @@ from itertools import count
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
 from secure_ds.ckks.layers.linear import weighted_sum
+from secure_ds.ckks.matrices import IntegerMatrix, check_integer_matrix
 from secure_ds.ckks.packing import pack
 from secure_ds.ckks.softmax.plan import SoftmaxCircuit
 from secure_ds.ckks.softmax.scales import LEVEL
-from secure_ds.ckks.softmax.weights import IntegerMatrix, check_integer_matrix
 
 
 class SoftmaxEvaluator:
@@ -70,11 +70,11 @@ class SoftmaxEvaluator:
         """Compute the packed gradient sums at these weights.
 
         Args:
-            weights: integers of `weights.quantise_matrix`, a row of n_features for each class.
+            weights: integers of `matrices.quantise_matrix`, a row of n_features for each class.
 
         Returns:
-            Ciphertext files of two polynomials at level 0, one for each entry of `plan.positions`, which hold the sums
-            times `plan.answer_scale`, class by class.
+            Ciphertext files of two polynomials at level 0, one for each entry of `plan.sums`: the sums, class by
+            class.
 
         Raises:
             EvaluationRefused: blocks are missing or the weights do not fit the plan.
@@ -114,9 +114,9 @@ class SoftmaxEvaluator:
 
     def _packed_gradient(self, residuals: list[list[Ciphertext]]) -> Iterator[Ciphertext]:
         numbers = count()
-        for part in self._plan.positions:
-            packed = pack(self._engine, lambda _: self._product(residuals, next(numbers)), len(part))
-            yield self._engine.rescale(packed, self._plan.answer_scale)
+        for part in self._plan.sums:
+            packed = pack(self._engine, lambda _: self._product(residuals, next(numbers)), len(part.positions))
+            yield self._engine.rescale(packed, part.scale)
 
     def _product(self, residuals: list[list[Ciphertext]], index: int) -> Ciphertext:
         """Return the sum over blocks of residuals times a feature, rescaled while it has three polynomials."""

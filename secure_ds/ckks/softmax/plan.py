@@ -34,7 +34,8 @@ from secure_ds.ckks.bounds import NoiseModel
 from secure_ds.ckks.circuit import (
     FLOAT_SLACK,
     NOISE_TAIL,
-    packed_positions,
+    PackedSums,
+    packed_sums,
     require_levels,
     require_range,
     round_up,
@@ -102,7 +103,7 @@ class SoftmaxCircuit:
         return 1 / self.n_classes
 
     @property
-    def answer_scale(self) -> float:
+    def least_answer_scale(self) -> float:
         """Units of a released integer per unit of the gradient."""
         return self.scales.answer
 
@@ -117,14 +118,14 @@ class SoftmaxCircuit:
         return self.n_classes * self.n_features
 
     @cached_property
-    def positions(self) -> tuple[tuple[int, ...], ...]:
-        """For each packed ciphertext of an answer, the coefficients that hold its sums; no other may be read."""
-        return packed_positions(self.parameters.poly_modulus_degree, self.n_numbers)
+    def sums(self) -> tuple[PackedSums, ...]:
+        """The packed ciphertexts of an answer."""
+        return packed_sums(self.parameters.poly_modulus_degree, self.n_numbers, self.scales.answer)
 
     @property
     def answer_bytes(self) -> int:
         """Size of the ciphertexts of one step."""
-        return len(self.positions) * ciphertext_bytes(self.parameters, self.answer_level)
+        return len(self.sums) * ciphertext_bytes(self.parameters, self.answer_level)
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON form; doubles are hexadecimal strings, so that they are exact."""
@@ -140,7 +141,7 @@ class SoftmaxCircuit:
             "eta": self.eta.hex(),
             "max_sigma": self.max_sigma.hex(),
             "weight_scale": str(self.scales.weights),
-            "answer_scale": self.answer_scale.hex(),
+            "answer_scale": self.scales.answer.hex(),
             "first_rho": self.first_rho.hex(),
             "rho": self.rho.hex(),
             "evaluation_error": self.evaluation_error.hex(),

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from secure_ds.privacy.discrete_gaussian import RandomBits
 from secure_ds.training.encrypted.iterative import IterativePlan
+from secure_ds.training.encrypted.release import Release
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,13 +30,12 @@ def clear_answer(plan: IterativePlan, step: int, sums: FloatArray, noise: Random
         sums: flat, in the order of the step's releases.
         noise: source of the discrete Gaussian; None adds none, and the answer is then not private.
     """
-    scale = Fraction(plan.circuit.answer_scale)
-    exact = iter([round(Fraction(value) * scale) for value in sums.tolist()])
-    return list(_released(plan, step, exact, noise))
+    rest = iter(sums.tolist())
+    return [value for release in plan.releases(step) for value in _released(release, rest, noise)]
 
 
-def _released(plan: IterativePlan, step: int, exact: Iterator[int], noise: RandomBits | None) -> Iterator[int]:
-    for release in plan.releases(step):
-        drawn = [0] * len(release.positions) if noise is None else release.draw_noise(noise)
-        for extra in drawn:
-            yield release.to_grid(next(exact) + extra)
+def _released(release: Release, rest: Iterator[float], noise: RandomBits | None) -> Iterator[int]:
+    scale = Fraction(release.scale)
+    drawn = [0] * len(release.positions) if noise is None else release.draw_noise(noise)
+    for extra in drawn:
+        yield release.to_grid(round(Fraction(next(rest)) * scale) + extra)

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from secure_ds.ckks.logistic import LogisticEvaluator
+from secure_ds.ckks.matrices import quantise_matrix
 from secure_ds.ckks.softmax.evaluator import SoftmaxEvaluator
-from secure_ds.ckks.softmax.weights import quantise_matrix
 from secure_ds.ckks.weights import quantise
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan

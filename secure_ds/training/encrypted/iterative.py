@@ -9,12 +9,11 @@ Rules kept here:
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
-from secure_ds.ckks.circuit import Circuit
+from secure_ds.ckks.circuit import Circuit, PackedSums
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.planner import DEFAULT_MAX_SIGMA, check_headroom, statistical_bits
 from secure_ds.privacy.approximation import MIN_SIGMA_ON_GRID
@@ -23,7 +22,7 @@ from secure_ds.privacy.mechanism import GaussianMechanism, calibrate
 from secure_ds.training.encrypted.facts import JobFacts
 from secure_ds.training.encrypted.flooding import least_sigma
 from secure_ds.training.encrypted.plan import Answers, EncryptedPlan, FloatArray, require
-from secure_ds.training.encrypted.release import Release
+from secure_ds.training.encrypted.release import Release, split_answer
 from secure_ds.training.encrypted.request import PlanRequest
 
 C = TypeVar("C", bound=Circuit)
@@ -42,8 +41,8 @@ class IterativePlan(EncryptedPlan):
     circuit: Any
 
     @abstractmethod
-    def positions(self, step: int) -> tuple[tuple[int, ...], ...]:
-        """Return, for each ciphertext of a step, the coefficients that may be read."""
+    def sums(self, step: int) -> tuple[PackedSums, ...]:
+        """Return the packed ciphertexts of a step."""
 
     @property
     def statistical_bits(self) -> float:
@@ -56,19 +55,9 @@ class IterativePlan(EncryptedPlan):
         size: int = self.circuit.answer_bytes
         return size
 
-    @cached_property
-    def noise_variance(self) -> int:
-        """Parameter of the discrete Gaussian that is added modulo q to the answer's integers."""
-        return variance_on_grid(self.sigma, self.circuit.answer_scale)
-
-    @cached_property
-    def release_step(self) -> int:
-        """Integers of the answer per step of the public grid that answers are rounded to (sigma / 1024)."""
-        return release_step(self.sigma, self.circuit.answer_scale)
-
     def releases(self, step: int) -> tuple[Release, ...]:
-        """Return the form of every ciphertext of a step: packed sums, all with the same noise."""
-        return tuple(self._release(part) for part in self.positions(step))
+        """Return the form of every ciphertext of a step: packed sums, all with the same noise in their units."""
+        return tuple(self._release(part) for part in self.sums(step))
 
     def mean_gradients(self, answers: Answers) -> list[FloatArray]:
         """Return what answers say of the mean gradient, a flat array for each step.
@@ -80,23 +69,28 @@ class IterativePlan(EncryptedPlan):
 
     def details(self) -> dict[str, Any]:
         """Return settings, circuit, noise and grid."""
+        last = self.releases(self.steps - 1)
         return {
             "settings": {**asdict(self.settings), "normaliser": self.normaliser},
             "circuit": self.circuit.to_json(),
-            "noise_variance": str(self.noise_variance),
-            "release_step": str(self.release_step),
+            "noise_variances": [str(release.variances[0]) for release in last],
+            "release_steps": [str(release.step) for release in last],
         }
 
-    def _release(self, positions: tuple[int, ...]) -> Release:
-        variances = len(positions) * (self.noise_variance,)
-        circuit = self.circuit
-        return Release(circuit.answer_level, circuit.answer_scale, positions, variances, self.release_step)
+    def _release(self, part: PackedSums) -> Release:
+        count, (variance, step) = len(part.positions), self._noise(part.scale)
+        return Release(self.circuit.answer_level, part.scale, part.positions, count * (variance,), step)
+
+    def _noise(self, scale: float) -> tuple[int, int]:
+        """Return parameter of the discrete Gaussian and step of the public grid (sigma / 1024) at that scale."""
+        return variance_on_grid(self.sigma, scale), release_step(self.sigma, scale)
 
     def _mean_gradient(self, step: int, answer: Sequence[int]) -> FloatArray:
-        expected = sum(map(len, self.positions(step)))
-        if len(answer) != expected:
-            raise ValueError(f"the answer of step {step} has {expected} integers, got {len(answer)}")
-        sums = [value * self.release_step / self.circuit.answer_scale for value in answer]
+        sums = [
+            value * release.step / release.scale
+            for release, share in split_answer(self.releases(step), answer)
+            for value in share
+        ]
         return np.array(sums) / self.normaliser
 
 
@@ -138,6 +132,6 @@ def circuit_and_noise(
             break
         room *= 2
     check_headroom(circuit, mechanism.sigma)
-    if variance_on_grid(mechanism.sigma, circuit.answer_scale) < MIN_SIGMA_ON_GRID**2:
+    if variance_on_grid(mechanism.sigma, circuit.least_answer_scale) < MIN_SIGMA_ON_GRID**2:
         raise PlanRefused("noise_grid_too_coarse", "the answer's scale leaves sigma less than 2**28 grid steps")
     return circuit, mechanism

@@ -74,14 +74,14 @@ def loaded_softmax(ring: Keyed, records: ClassRecords, plan: SoftmaxCircuit) -> 
 def decrypted_gradient(ring: Keyed, answer: list[bytes], plan: SoftmaxCircuit) -> Array:
     """Return the (c, d) sums that the ciphertexts of an answer hold."""
     numbers: list[int] = []
-    for ciphertext, positions in zip(answer, plan.positions, strict=True):
+    for ciphertext, (positions, scale) in zip(answer, plan.sums, strict=True):
         numbers += decrypt_released(
             plan.parameters,
             ring.secret_key,
             ciphertext,
             level=plan.answer_level,
-            scale=plan.answer_scale,
+            scale=scale,
             positions=positions,
             noise=[0] * len(positions),
         )
-    return np.array(numbers, dtype=np.float64).reshape(plan.n_classes, plan.n_features) / plan.answer_scale
+    return np.array(numbers, dtype=np.float64).reshape(plan.n_classes, plan.n_features) / plan.scales.answer

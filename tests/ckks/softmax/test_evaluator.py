@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from secure_ds.ckks.errors import EvaluationRefused
+from secure_ds.ckks.matrices import quantise_matrix
 from secure_ds.ckks.profiles import FAST, STRONG
 from secure_ds.ckks.softmax.evaluator import SoftmaxEvaluator
 from secure_ds.ckks.softmax.plan import SoftmaxCircuit
-from secure_ds.ckks.softmax.weights import quantise_matrix
 from tests.ckks.circuits import Keyed, keyed
 from tests.ckks.softmax.circuits import (
     ClassRecords,
@@ -74,7 +74,7 @@ def test_equal_inputs_give_equal_bytes() -> None:
 def test_more_numbers_than_coefficients_take_several_ciphertexts() -> None:
     """Only the plan is made: the sums of 64 classes and 385 features are 24,640 numbers."""
     plan = softmax_plan_for(random_class_records(10, 385, 64), STRONG)
-    assert [len(part) for part in plan.positions] == [16384, 64 * 385 - 16384]
+    assert [len(part.positions) for part in plan.sums] == [16384, 64 * 385 - 16384]
 
 
 def test_an_owner_s_two_answers_differ_by_the_removed_record_only() -> None:

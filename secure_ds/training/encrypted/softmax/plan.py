@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
+from secure_ds.ckks.circuit import PackedSums
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.softmax.cost import step_seconds
 from secure_ds.ckks.softmax.plan import DATA_PRIMES_NEEDED, SoftmaxCircuit, plan_softmax
@@ -58,9 +59,9 @@ class SoftmaxPlan(IterativePlan):
         """(c, d) of the weights."""
         return self.facts.n_classes, self.facts.n_features
 
-    def positions(self, step: int) -> tuple[tuple[int, ...], ...]:
-        """Return the coefficients that hold the c x d sums, class by class."""
-        return self.circuit.positions
+    def sums(self, step: int) -> tuple[PackedSums, ...]:
+        """Return the ciphertexts that hold the c x d sums, class by class."""
+        return self.circuit.sums
 
     def state_after(self, answers: Answers) -> FloatArray:
         """Return the flat (c, d) weights that follow from the first answers, of spectral norm at most the radius."""

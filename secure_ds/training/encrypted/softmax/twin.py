@@ -6,7 +6,7 @@ For tests, benchmarks and owners with their own records.
 import numpy as np
 import numpy.typing as npt
 
-from secure_ds.ckks.softmax.weights import quantise_matrix
+from secure_ds.ckks.matrices import quantise_matrix
 from secure_ds.privacy.discrete_gaussian import RandomBits
 from secure_ds.training.encrypted.clear import clear_answer, label_vectors
 from secure_ds.training.encrypted.softmax.plan import SoftmaxPlan

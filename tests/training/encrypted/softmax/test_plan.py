@@ -21,7 +21,7 @@ def test_json_survives_canonical_form_and_back() -> None:
     assert (back.digest, back.charges) == (original.digest, original.charges)
 
 
-@pytest.mark.parametrize("path", [("circuit", "rho"), ("settings", "radius"), ("noise_variance",), ("tau",)])
+@pytest.mark.parametrize("path", [("circuit", "rho"), ("settings", "radius"), ("noise_variances",), ("tau",)])
 def test_what_follows_from_the_inputs_cannot_be_forged(path: tuple[str, ...]) -> None:
     forged = json.loads(json.dumps(softmax_plan().to_json()))
     place = forged

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secure_ds.ckks.errors import EvaluationRefused
-from secure_ds.ckks.softmax.weights import quantise_matrix
+from secure_ds.ckks.matrices import quantise_matrix
 from tests.ckks.softmax.circuits import random_matrix
 
 

@@ -48,6 +48,20 @@ def quantise_matrix(
     return integers
 
 
+def quantise_filled(
+    weights: npt.ArrayLike, shape: tuple[int, int], radius: float, scale: int
+) -> tuple[tuple[int, ...], ...]:
+    """Return what `quantise_matrix` does, but with 1 or -1 in front of a row that would be all zeros.
+
+    A ciphertext times zero would hide nothing. The entry takes the sign it had, so it moves by 1/scale at most, like
+    any other: the norm of what is cut has the same bound. Raises as `quantise_matrix` does.
+    """
+    values = np.asarray(weights, dtype=np.float64)
+    rows = quantise_matrix(values, shape, radius, scale)
+    signs = np.where(values[:, 0] < 0, -1, 1).tolist()
+    return tuple(row if any(row) else (sign, *row[1:]) for row, sign in zip(rows, signs, strict=True))
+
+
 def check_integer_matrix(weights: IntegerMatrix, shape: tuple[int, int], radius: float, scale: int) -> None:
     """Refuse integers that `quantise_matrix` cannot have made.
 
