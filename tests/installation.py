@@ -181,8 +181,7 @@ def declaration(
             )
         ),
         label="label",
-<<<<<<< HEAD
-        classes=("no", "yes"),
+        classes=classes,
         limits=Limits(
             epsilon=epsilon,
             delta=delta,
@@ -190,10 +189,6 @@ def declaration(
             max_decryptions=max_decryptions,
             dual_evaluation_required=dual_evaluation_required,
         ),
-=======
-        classes=classes,
-        limits=Limits(epsilon=epsilon, delta=delta, purposes=purposes, max_decryptions=max_decryptions),
->>>>>>> 2694b17 (Softmax regression through the service: plan, rule, update, twin, evaluation, command line)
         unit=PrivacyUnit(),
         profile=profile,
     )
