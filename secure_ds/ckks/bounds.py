@@ -23,7 +23,8 @@ Sub-Gaussian facts. X is sub-Gaussian with proxy v when E exp(tX) <= exp(v t^2 /
     1/10 has at most 21^d points, and ||E|| <= max over the net / (1 - 1/10): `encryption_operator`.
 
 Rounding. Rescaling by q and the last part of key switching turn (c0, c1) into (c0 - r0, c1 - r1)/q with |r| <= q/2, an
-error r0/q + (r1/q) s of norm at most sqrt(N)/2 (1 + |s|_can), whatever r0 and r1 are: `rounding`.
+error r0/q + (r1/q) s of norm at most sqrt(N)/2 (1 + |s|_can), whatever r0 and r1 are: `rounding`. A third polynomial
+adds (r2/q) s^2: `product_rounding`.
 
 Key switching from level l (Han and Ki 2020, SEAL's variant): the error is sum_i d_i e_i / P plus one rounding, with
 digits 0 <= d_i < q_i, so its norm is at most |e|_can sqrt(N) (q_0 + ... + q_l)/P + rounding: `key_switching`.
@@ -72,6 +73,12 @@ class NoiseModel:
         """Bound the norm of the error of one rescaling."""
         secret = _embedding_bound(self._degree, SECRET_PROXY, count=1)
         return math.sqrt(self._degree) / 2 * (1 + secret)
+
+    @property
+    def product_rounding(self) -> float:
+        """Bound the norm of the error of rescaling a product of three polynomials, before it is relinearised."""
+        secret = _embedding_bound(self._degree, SECRET_PROXY, count=1)
+        return math.sqrt(self._degree) / 2 * (1 + secret + secret**2)
 
     def key_switching(self, level: int) -> float:
         """Bound the norm of the error of one relinearisation or automorphism at `level`."""

@@ -23,9 +23,9 @@ def step_seconds(plan: CircuitPlan) -> float:
     degree, columns = plan.parameters.poly_modulus_degree, plan.n_features * plan.n_blocks
     top, low = plan.input_level + 1, plan.answer_level + 2  # primes; products come one level above the answer
     forward = columns * SCALE_AND_ADD * degree * top
-    residual = plan.n_blocks * (3 * _key_switch(degree, top) + _key_switch(degree, top - 1))
-    products = columns * PRODUCT * degree * low + plan.n_features * _key_switch(degree, low)
-    packing = (plan.n_features + degree.bit_length()) * _key_switch(degree, low)
+    residual = plan.n_blocks * (3 * key_switch_seconds(degree, top) + key_switch_seconds(degree, top - 1))
+    products = columns * PRODUCT * degree * low + plan.n_features * key_switch_seconds(degree, low)
+    packing = (plan.n_features + degree.bit_length()) * key_switch_seconds(degree, low)
     return forward + residual + products + packing + SERVICE
 
 
@@ -34,8 +34,13 @@ def statistics_seconds(plan: StatisticsPlan) -> float:
     degree, high = plan.parameters.poly_modulus_degree, PRODUCT_LEVEL + 1
     products = plan.n_blocks * PRODUCT * degree * high + RESCALE * degree * high
     columns = (plan.n_features / GROUP + 1) / 2 * plan.n_features * plan.n_blocks
-    return plan.count * (products + 2 * _key_switch(degree, high - 1)) + columns * _key_switch(degree, high) + SERVICE
+    return (
+        plan.count * (products + 2 * key_switch_seconds(degree, high - 1))
+        + columns * key_switch_seconds(degree, high)
+        + SERVICE
+    )
 
 
-def _key_switch(degree: int, primes: int) -> float:
+def key_switch_seconds(degree: int, primes: int) -> float:
+    """Estimate the seconds of one key switching of a ciphertext of that many primes."""
     return KEY_SWITCH * degree * primes * (primes + 1)

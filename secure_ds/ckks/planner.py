@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from secure_ds.ckks.bounds import NoiseModel
+from secure_ds.ckks.circuit import FLOAT_SLACK, NOISE_TAIL, Circuit, require_levels, require_range, round_up
 from secure_ds.ckks.circuit_error import StepError
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.format import ciphertext_bytes
@@ -41,11 +42,8 @@ from secure_ds.ckks.scales import Scales, compute_scales, largest_weight_scale
 PLAN_FORMAT = "secure-ds/ckks-logistic-plan/2"
 DATA_PRIMES_NEEDED = 4  # the square drops one, the cube one or more, the packed answer one, and stands on the last
 DEFAULT_MAX_SIGMA = 256.0
-NOISE_TAIL = 16  # deviations of noise that still fit; less than 2**-180 lies beyond
-FLOAT_SLACK = 2.0**-46
 _MIN_WEIGHT_SCALE = 2**6
 _MAX_WEIGHT_SCALE = 2**16
-_BOUND_BITS = 20
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,11 @@ class CircuitPlan:
     def answer_scale(self) -> float:
         """Units of a released integer per unit of the gradient."""
         return self.scales.answer
+
+    @property
+    def least_answer_scale(self) -> float:
+        """The same: there is one ciphertext."""
+        return self.answer_scale
 
     @cached_property
     def positions(self) -> tuple[int, ...]:
@@ -215,11 +218,11 @@ def plan_logistic(
     secret_part = noise.encryption_operator / input_scale
     input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
     z_max = radius * (1 + eta) + radius * input_error
-    rho = _round_up(0.5 + sigmoid.largest_deviation(z_max))
+    rho = round_up(0.5 + sigmoid.largest_deviation(z_max))
     answer = n_records * rho * (1 + eta)
     scales = _choose_scales(parameters, input_scale, sigmoid, answer + 1 + NOISE_TAIL * max_sigma)
     step = StepError(noise, scales, sigmoid, n_records, n_features, radius, eta, z_max, rho)
-    beta = _round_up(step.bound(input_error) + step.rounded_constants() + FLOAT_SLACK * answer)
+    beta = round_up(step.bound(input_error) + step.rounded_constants() + FLOAT_SLACK * answer)
     if beta > 1:
         raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
     return CircuitPlan(
@@ -234,12 +237,12 @@ def plan_logistic(
         sigmoid=sigmoid,
         scales=scales,
         rho=rho,
-        evaluation_error=_round_up(step.bound(secret_part)),
+        evaluation_error=round_up(step.bound(secret_part)),
         beta=beta,
     )
 
 
-def check_headroom(plan: CircuitPlan, sigma: float) -> None:
+def check_headroom(plan: Circuit, sigma: float) -> None:
     """Refuse noise that would make answers wrap around.
 
     Raises:
@@ -251,12 +254,12 @@ def check_headroom(plan: CircuitPlan, sigma: float) -> None:
         )
 
 
-def statistical_bits(plan: CircuitPlan, sigma: float, tau: int) -> float:
+def statistical_bits(plan: Circuit, sigma: float, tau: int) -> float:
     """Return the statistical security s of `tau` answers with noise `sigma` (Li, Micciancio, Schultz, Sorrell 2022)."""
     return 2 * math.log2(sigma / (math.sqrt(12 * tau) * plan.evaluation_error))
 
 
-def flooding_sigma(plan: CircuitPlan, bits: float, tau: int) -> float:
+def flooding_sigma(plan: Circuit, bits: float, tau: int) -> float:
     """Return the least noise that keeps `bits` of statistical security over `tau` answers; inverse of the above."""
     return math.sqrt(12 * tau) * math.pow(2, bits / 2) * plan.evaluation_error
 
@@ -274,25 +277,12 @@ def _choose_scales(parameters: Parameters, input_scale: float, sigmoid: CubicSig
 
 
 def _check_ranges(parameters: Parameters, radius: float, max_sigma: float) -> None:
-    needed, present = DATA_PRIMES_NEEDED, len(parameters.data_primes)
-    if present < needed:
-        raise PlanRefused("too_few_levels", f"a logistic step needs {needed} levels, the parameters have {present}")
-    _require(0.5 <= radius <= 16, f"radius must be 0.5 to 16, got {radius}")
-    _require(0 < max_sigma <= 2.0**24, f"max_sigma must be above 0 and 2**24 at most, got {max_sigma}")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise PlanRefused("out_of_range", message)
+    require_levels(parameters, DATA_PRIMES_NEEDED, "a logistic step")
+    require_range(0.5 <= radius <= 16, f"radius must be 0.5 to 16, got {radius}")
+    require_range(0 < max_sigma <= 2.0**24, f"max_sigma must be above 0 and 2**24 at most, got {max_sigma}")
 
 
 def _integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"expected an integer, got {type(value).__name__}")
     return value
-
-
-def _round_up(value: float) -> float:
-    """Round a positive bound up to 20 significant bits, so that mathematical libraries do not matter."""
-    mantissa, exponent = math.frexp(value)
-    return math.ldexp(math.floor(math.ldexp(mantissa, _BOUND_BITS)) + 1, exponent - _BOUND_BITS)

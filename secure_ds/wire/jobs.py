@@ -20,14 +20,14 @@ from secure_ds.wire.base import (
 )
 
 # The bounds stand before the validator: behind it they would vanish from the JSON schema.
-Algorithm = Literal["encrypted_logistic_regression", "encrypted_least_squares"]
-Radius = Annotated[float, Field(gt=0, le=64), BeforeValidator(number_only)]
-LearningRate = Annotated[float, Field(gt=0, le=1000), BeforeValidator(number_only)]
+Radius = Annotated[float, Field(gt=0, le=4096), BeforeValidator(number_only)]
+LearningRate = Annotated[float, Field(gt=0, le=100_000), BeforeValidator(number_only)]
 Momentum = Annotated[float, Field(ge=0, lt=1), BeforeValidator(number_only)]
+Algorithm = Literal["encrypted_logistic_regression", "encrypted_softmax_regression", "encrypted_least_squares"]
 
 
 class TrainingRequest(Message):
-    """What to train and what it may cost. Settings left out come from the rule in n, d and epsilon."""
+    """What to train and what it may cost. Settings left out come from the algorithm's rule in public numbers."""
 
     dataset_id: DatasetId
     algorithm: Algorithm = "encrypted_logistic_regression"

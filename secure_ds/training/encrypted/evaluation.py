@@ -12,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from secure_ds.ckks.logistic import LogisticEvaluator
+from secure_ds.ckks.matrices import quantise_matrix
+from secure_ds.ckks.softmax.evaluator import SoftmaxEvaluator
 from secure_ds.ckks.weights import quantise
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
 from secure_ds.training.encrypted.least_squares.evaluation import LeastSquaresEvaluator
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan
 from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.softmax.plan import SoftmaxPlan
 
 
 class StepEvaluator(Protocol):
@@ -47,8 +50,27 @@ class _Logistic:
         return [self._evaluator.step(quantise(state, self._plan.circuit))]
 
 
+class _Softmax:
+    def __init__(self, plan: SoftmaxPlan, parts: Sequence[EncryptedBlocks]) -> None:
+        self._plan = plan
+        self._evaluator = SoftmaxEvaluator(parts[0].engine(), plan.circuit)
+        for part in parts:
+            for block in range(part.descriptor.n_blocks):
+                self._evaluator.load_block(part.features(block), part.labels(block))
+
+    @property
+    def timings(self) -> dict[str, float]:
+        return self._evaluator.timings
+
+    def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
+        plan, circuit = self._plan, self._plan.circuit
+        weights = quantise_matrix(state.reshape(plan.shape), plan.shape, circuit.radius, circuit.scales.weights)
+        return self._evaluator.step(weights)
+
+
 _EVALUATORS: Final[dict[type[EncryptedPlan], Callable[..., StepEvaluator]]] = {
     LogisticPlan: _Logistic,
+    SoftmaxPlan: _Softmax,
     LeastSquaresPlan: LeastSquaresEvaluator,
 }
 

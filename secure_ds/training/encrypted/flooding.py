@@ -1,10 +1,11 @@
 """The flooding rule: how much noise the key needs, whatever privacy asks for."""
 
-from secure_ds.ckks.planner import CircuitPlan, flooding_sigma
+from secure_ds.ckks.circuit import Circuit
+from secure_ds.ckks.planner import flooding_sigma
 from secure_ds.ckks.profiles import BITS_FOR_MORE_ANSWERS, REFERENCE_ANSWERS, statistical_bits_of
 
 
-def least_sigma(circuit: CircuitPlan, tau: int) -> float:
+def least_sigma(circuit: Circuit, tau: int) -> float:
     """Return the noise that the key needs: what the profile promises over its reference number of answers, and little
     less over all tau.
 

@@ -13,10 +13,12 @@ from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan, ma
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan, make_logistic_plan
 from secure_ds.training.encrypted.plan import FORMAT, EncryptedPlan
 from secure_ds.training.encrypted.request import PlanRequest
+from secure_ds.training.encrypted.softmax.plan import SoftmaxPlan, make_softmax_plan
 
 _MAKERS: Final[dict[str, Callable[[JobFacts, PlanRequest], EncryptedPlan]]] = {
     LogisticPlan.algorithm: make_logistic_plan,
     LeastSquaresPlan.algorithm: make_least_squares_plan,
+    SoftmaxPlan.algorithm: make_softmax_plan,
 }
 ALGORITHMS: Final = tuple(_MAKERS)
 

@@ -1,0 +1,75 @@
+"""What every planned circuit has in common: what its noise, its head-room and its key's safety are computed from."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple, Protocol
+
+from secure_ds.ckks.errors import PlanRefused
+from secure_ds.ckks.packing import positions
+from secure_ds.ckks.parameters import Parameters
+
+NOISE_TAIL: Final = 16  # deviations of noise that still fit; less than 2**-180 lies beyond
+FLOAT_SLACK: Final = 2.0**-46  # doubles in place of exact scales, per unit of the largest answer
+_BOUND_BITS: Final = 20
+
+
+class Circuit(Protocol):
+    """One step of some algorithm on ciphertexts, planned."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The CKKS parameters."""
+
+    @property
+    def max_sigma(self) -> float:
+        """Largest deviation of noise the answer has room for."""
+
+    @property
+    def evaluation_error(self) -> float:
+        """E: bound on the l2 norm of that part of an answer's error that depends on secrets."""
+
+    @property
+    def least_answer_scale(self) -> float:
+        """Units of a released integer per unit of the sums, the least of all ciphertexts of an answer."""
+
+    @property
+    def answer_bytes(self) -> int:
+        """Size of the ciphertexts of one step."""
+
+
+class PackedSums(NamedTuple):
+    """One packed ciphertext of an answer.
+
+    Attributes:
+        positions: the coefficients that hold its sums, in order; no other may be read.
+        scale: units of a released integer per unit of the sums.
+    """
+
+    positions: tuple[int, ...]
+    scale: float
+
+
+def packed_sums(degree: int, count: int, scale: float) -> tuple[PackedSums, ...]:
+    """Return the packed ciphertexts that `count` numbers take; all but the last hold N numbers."""
+    shares = (min(degree, count - first) for first in range(0, count, degree))
+    return tuple(PackedSums(positions(degree, share), scale) for share in shares)
+
+
+def require_range(condition: bool, message: str) -> None:
+    """Refuse a number that is out of range. Raises `PlanRefused`, ``out_of_range``."""
+    if not condition:
+        raise PlanRefused("out_of_range", message)
+
+
+def require_levels(parameters: Parameters, needed: int, what: str) -> None:
+    """Refuse parameters with too few primes for a circuit. Raises `PlanRefused`, ``too_few_levels``."""
+    present = len(parameters.data_primes)
+    if present < needed:
+        raise PlanRefused("too_few_levels", f"{what} needs {needed} levels, the parameters have {present}")
+
+
+def round_up(value: float) -> float:
+    """Round a positive bound up to 20 significant bits, so that mathematical libraries do not matter."""
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(math.floor(math.ldexp(mantissa, _BOUND_BITS)) + 1, exponent - _BOUND_BITS)

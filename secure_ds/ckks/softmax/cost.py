@@ -1,0 +1,18 @@
+"""How long a softmax step will take, roughly: operations counted from the plan; see `secure_ds.ckks.cost`."""
+
+from __future__ import annotations
+
+from secure_ds.ckks.cost import PRODUCT, SCALE_AND_ADD, SERVICE, key_switch_seconds
+from secure_ds.ckks.softmax.plan import SoftmaxCircuit
+from secure_ds.ckks.softmax.scales import LEVEL
+
+
+def step_seconds(plan: SoftmaxCircuit) -> float:
+    """Estimate the seconds of one step, everything included."""
+    degree, primes = plan.parameters.poly_modulus_degree, LEVEL + 1
+    terms = plan.n_numbers * plan.n_blocks  # one for each number and block, forward as well as backward
+    forward = terms * SCALE_AND_ADD * degree * primes
+    residual = plan.n_classes * plan.n_blocks * key_switch_seconds(degree, primes)
+    products = terms * PRODUCT * degree * primes
+    packing = (2 * plan.n_numbers + degree.bit_length()) * key_switch_seconds(degree, primes - 1)
+    return forward + residual + products + packing + SERVICE

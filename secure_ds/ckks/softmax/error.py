@@ -1,0 +1,83 @@
+"""How far an answer of the softmax circuit can be from the same arithmetic in the clear: the proof of its `beta`.
+
+Rules kept here:
+  1. Every term of the proof below is one line of code, and no line adds anything else.
+  2. Bounds are l2 norms over all released numbers, uniform over data and weights; see `bounds` for what is random.
+
+Let D be the error of all columns (encryption, encoding), ||D|| its operator norm from `NoiseModel`, relative to the
+input scale, and X, V, R = a X W^T - V the records, labels and residuals as matrices with a row for each record. The
+answer is R^T X. ||X||_F <= sqrt(n) (1 + eta) and ||R||_F <= rho sqrt(n), since rows are bounded. Norms of products:
+||A B||_F <= ||A||_F ||B||. Pairs of records in a slot are a reordering that no norm here sees.
+  - Columns in the product:   ||R^T D||_F <= rho sqrt(n) ||D||.
+  - Columns through z and v:  dR = D M with M = [a W, -I]^T, ||M|| <= sqrt(a^2 radius^2 + 1), so that it meets the
+    columns as ||M^T D^T (X + D)||_F <= ||M|| ||D|| (||X||_F + ||D||_F), whatever c; ||D||_F <= sqrt(d) ||D||.
+  - Conjugation of z: one key switching at level 2 for each class and block, in quadrature, over the scale of r. It
+    meets the columns' operator norm, at most ||X||_F + ||D||.
+  - Packing: every leaf, a sum of products of three polynomials, brings one rounding and one key switching, every node
+    one key switching; all ciphertexts of an answer together leave `packing.error_growth` of c d of them at most (it
+    grows with the root of the count), over twice the product scale.
+  - The last rescaling: one rounding for each ciphertext of an answer, over the answer's scale.
+  - Doubles: the planner's FLOAT_SLACK times the largest answer. Other constants are whole numbers by construction.
+The error of *encoding* and that of doubles depend on no secret: they belong to `beta` (what a record may change) and
+not to `evaluation_error` (what an answer may reveal of the key).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from secure_ds.ckks.bounds import NoiseModel
+from secure_ds.ckks.packing import error_growth
+from secure_ds.ckks.softmax.scales import LEVEL, SoftmaxScales
+
+
+@dataclass(frozen=True)
+class SoftmaxError:
+    """The numbers the proof speaks of.
+
+    Attributes:
+        noise: noise of the ring and the shape of the data set.
+        scales: scale of every value of the step.
+        n_records: n.
+        n_features: d.
+        n_classes: c.
+        radius: bound on the spectral norm of the weights, as they are cut to integers.
+        eta: tolerance of the norm check.
+        rho: bound on ||r||.
+    """
+
+    noise: NoiseModel
+    scales: SoftmaxScales
+    n_records: int
+    n_features: int
+    n_classes: int
+    radius: float
+    eta: float
+    rho: float
+
+    def bound(self, input_error: float) -> float:
+        """Bound the error of an answer, given ||D|| <= `input_error`, in units of the gradient sum."""
+        records = (1 + self.eta) * math.sqrt(self.n_records)
+        in_product = self.rho * math.sqrt(self.n_records) * input_error
+        through_residual = self._residual_map * input_error * (records + math.sqrt(self.n_features) * input_error)
+        switching = self._residual_noise() * (records + input_error)
+        return in_product + through_residual + switching + self._packing_noise() + self._last_rounding()
+
+    @property
+    def _residual_map(self) -> float:
+        return math.hypot(self.radius / self.n_classes, 1)
+
+    def _residual_noise(self) -> float:
+        noise = self.noise
+        each = noise.slot_factor * noise.key_switching(LEVEL) / self.scales.residual
+        return math.sqrt(self.n_classes * noise.n_blocks) * each
+
+    def _packing_noise(self) -> float:
+        degree = self.noise.parameters.poly_modulus_degree
+        each = self.noise.product_rounding + self.noise.key_switching(1)
+        return error_growth(degree, self.n_classes * self.n_features) * each / (2 * self.scales.product)
+
+    def _last_rounding(self) -> float:
+        ciphertexts = -(-self.n_classes * self.n_features // self.noise.parameters.poly_modulus_degree)
+        return math.sqrt(ciphertexts) * self.noise.rounding / self.scales.answer

@@ -1,0 +1,142 @@
+"""One step of softmax regression on ciphertexts: forward, residual, products, packing.
+
+Rules kept here:
+  1. Columns are loaded once, at the one level that forward pass and products share.
+  2. `step` is a pure function of columns, keys and integer weights: equal inputs give equal bytes, which is what
+     recomputing a step by an auditor rests on.
+  3. Two records per slot: z1 + J z2 becomes (r1 - J r2) by one conjugation, for the residual is linear. A place without
+     a record has residual 0, so the ragged last block needs no mask.
+  4. One product is held at a time: numbers are packed as they are made, class by class.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+
+from secure_ds.ckks.engine import Ciphertext, Engine
+from secure_ds.ckks.errors import EvaluationRefused
+from secure_ds.ckks.layers.linear import weighted_sum
+from secure_ds.ckks.matrices import IntegerMatrix, check_integer_matrix
+from secure_ds.ckks.packing import pack
+from secure_ds.ckks.softmax.plan import SoftmaxCircuit
+from secure_ds.ckks.softmax.scales import LEVEL
+
+
+class SoftmaxEvaluator:
+    """Training steps over one data set's encrypted columns.
+
+    Attributes:
+        timings: seconds of the last step by phase: forward, residual, gradient, serialise.
+    """
+
+    def __init__(self, engine: Engine, plan: SoftmaxCircuit) -> None:
+        """Prepare for a plan.
+
+        Raises:
+            EvaluationRefused: the plan is for other parameters than the engine's keys.
+        """
+        if engine.parameters != plan.parameters:
+            raise EvaluationRefused("plan and evaluation keys are for different parameters")
+        self.timings: dict[str, float] = {}
+        self._engine = engine
+        self._plan = plan
+        self._columns: list[list[Ciphertext]] = []  # [block][feature]
+        self._labels: list[list[Ciphertext]] = []  # [block][class], at the residual's scale and sign
+
+    def load_block(self, columns: Iterable[bytes], labels: Iterable[bytes]) -> None:
+        """Load the next block.
+
+        Args:
+            columns: checked ciphertexts of the features, in order, without the slack; read one at a time.
+            labels: checked ciphertexts of the label columns, in order of classes.
+
+        Raises:
+            EvaluationRefused: more blocks or another number of columns than planned.
+        """
+        if len(self._labels) == self._plan.n_blocks:
+            raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, all are loaded")
+        features = [self._load(data) for data in columns]
+        lift = -self._plan.n_classes * self._plan.scales.weights
+        lifted = [self._engine.multiply_integer(self._load(data), lift, self._plan.scales.residual) for data in labels]
+        _require_count("feature columns", self._plan.n_features, len(features))
+        _require_count("label columns", self._plan.n_classes, len(lifted))
+        self._columns.append(features)
+        self._labels.append(lifted)
+
+    def step(self, weights: IntegerMatrix) -> list[bytes]:
+        """Compute the packed gradient sums at these weights.
+
+        Args:
+            weights: integers of `matrices.quantise_matrix`, a row of n_features for each class.
+
+        Returns:
+            Ciphertext files of two polynomials at level 0, one for each entry of `plan.sums`: the sums, class by
+            class.
+
+        Raises:
+            EvaluationRefused: blocks are missing or the weights do not fit the plan.
+        """
+        plan = self._plan
+        check_integer_matrix(weights, (plan.n_classes, plan.n_features), plan.radius, plan.scales.weights)
+        if len(self._labels) != plan.n_blocks:
+            raise EvaluationRefused(f"the plan has {plan.n_blocks} blocks, {len(self._labels)} are loaded")
+        self.timings = {"forward": 0.0, "residual": 0.0}
+        residuals = [self._residuals(block, weights) for block in range(plan.n_blocks)]
+        with self._timed("gradient"):
+            packed = list(self._packed_gradient(residuals))
+        with self._timed("serialise"):
+            return [self._engine.save(ciphertext) for ciphertext in packed]
+
+    def _load(self, data: bytes) -> Ciphertext:
+        return self._engine.drop_to(self._engine.load(data), LEVEL)
+
+    def _residuals(self, block: int, weights: IntegerMatrix) -> list[Ciphertext]:
+        """Return r1 - J r2 for every class."""
+        with self._timed("forward"):
+            sums = [self._weighted_sum(self._columns[block], row) for row in weights]
+        with self._timed("residual"):
+            return [self._residual(z, label) for z, label in zip(sums, self._labels[block], strict=True)]
+
+    def _weighted_sum(self, columns: list[Ciphertext], weights: Sequence[int]) -> Ciphertext | None:
+        if not any(weights):
+            return None
+        return weighted_sum(self._engine, columns, weights, self._plan.scales.forward)
+
+    def _residual(self, z: Ciphertext | None, lifted_label: Ciphertext) -> Ciphertext:
+        if z is None:
+            return lifted_label
+        conjugate = self._engine.conjugate(z)
+        conjugate.scale = self._plan.scales.residual  # reads a z instead of z
+        return self._engine.add(conjugate, lifted_label)
+
+    def _packed_gradient(self, residuals: list[list[Ciphertext]]) -> Iterator[Ciphertext]:
+        numbers = count()
+        for part in self._plan.sums:
+            packed = pack(self._engine, lambda _: self._product(residuals, next(numbers)), len(part.positions))
+            yield self._engine.rescale(packed, part.scale)
+
+    def _product(self, residuals: list[list[Ciphertext]], index: int) -> Ciphertext:
+        """Return the sum over blocks of residuals times a feature, rescaled while it has three polynomials."""
+        of_class, feature = divmod(index, self._plan.n_features)
+        engine, scales = self._engine, self._plan.scales
+        total: Ciphertext | None = None
+        for block, columns in zip(residuals, self._columns, strict=True):
+            product = engine.multiply(block[of_class], columns[feature], scales.residual * scales.inputs)
+            total = engine.accumulate(total, product)
+        return engine.relinearise(engine.rescale(total, scales.product))
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[phase] = self.timings.get(phase, 0.0) + time.perf_counter() - start
+
+
+def _require_count(what: str, expected: int, found: int) -> None:
+    if found != expected:
+        raise EvaluationRefused(f"a block has {expected} {what}, got {found}")

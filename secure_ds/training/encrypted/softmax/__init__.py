@@ -1,0 +1,1 @@
+"""Encrypted softmax regression: several classes, a linear residual, weights in a spectral ball."""
