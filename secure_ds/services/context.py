@@ -93,6 +93,7 @@ class ServiceContext:
     Attributes:
         evaluators: the workers whose word counts in dual evaluation; the custodian has a list of its own.
         evaluator: who this worker is among them; None in the API, and in a worker that attests nothing.
+        confirms_only: whether this worker does nothing but confirm what others train; it never asks the custodian.
         confirmation_seconds: how long a step waits for a worker of another domain.
     """
 
@@ -105,4 +106,5 @@ class ServiceContext:
     max_blob_bytes: int
     evaluators: Evaluators = NOBODY
     evaluator: EvaluatorIdentity | None = None
+    confirms_only: bool = False
     confirmation_seconds: float = 3600.0

@@ -4,7 +4,6 @@ Nothing here decides what is released: the custodian does, by its own list of ev
 workers wait for each other, and end a job at the first difference.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from audit.entry import EntryDraft, Outcome
@@ -12,9 +11,8 @@ from secure_ds.jobs.evaluation import Evaluation, EvaluatorIdentity, Verdict, ju
 from secure_ds.jobs.lifecycle import is_final
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.lookups import find_job
-from secure_ds.services.run_job import WORKER, Task
+from secure_ds.services.run_job import WORKER, Task, kinds_of_work
 from secure_ds.store.errors import LeaseLost
-from secure_ds.store.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +82,24 @@ def standing_of(context: ServiceContext, task: Task, evaluation: Evaluation) -> 
             answered=step is not None and step.answer is not None,
             cancel_requested=job.cancel_requested,
             alone=not work.work.other_half_is_held(task.lease),
-            wanted=work.work.is_wanted_elsewhere(task.lease),
+            wanted=work.work.is_wanted_elsewhere(task.lease, kinds_of_work(context)),
         )
 
 
-def let_go(context: ServiceContext, task: Task, still: Callable[[UnitOfWork], bool] = lambda _: True) -> bool:
-    """Give a half of a job back, if it is `still` right to; whoever claims it goes on from what is stored."""
+def let_go(context: ServiceContext, task: Task) -> None:
+    """Give a half of a job back; whoever claims it goes on from what is stored. Raises `LeaseLost`."""
+    with context.store.write() as work:
+        work.work.let_go(task.lease)
+
+
+def give_way(context: ServiceContext, task: Task) -> bool:
+    """Give a half of a job back if another job still waits for this worker. Raises `LeaseLost`."""
     with context.store.write() as work:
         work.work.check(task.lease)
-        if not still(work):
-            return False
-        work.work.let_go(task.lease)
-        return True
+        wanted = work.work.is_wanted_elsewhere(task.lease, kinds_of_work(context))
+        if wanted:
+            work.work.let_go(task.lease)
+        return wanted
 
 
 def finish_half(context: ServiceContext, task: Task) -> None:

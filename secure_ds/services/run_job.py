@@ -15,6 +15,7 @@ from secure_ds.jobs.lifecycle import JobState, is_final
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.lookups import find_dataset, find_job
 from secure_ds.store.errors import LeaseLost
+from secure_ds.store.repositories.work import EVERYTHING, WorkKind
 from secure_ds.store.rows import DatasetRow, JobRow, Lease, ModelRow, StepRow
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.custodian import CertificateRequest, NormCheck, StepQuestion
@@ -36,7 +37,7 @@ def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task
     """Take the oldest piece of work, if there is any; a queued job becomes running."""
     with context.store.write() as work:
         domain = context.evaluator.domain if context.evaluator else None
-        lease = work.work.claim(worker_id, lease_seconds, domain)
+        lease = work.work.claim(worker_id, lease_seconds, domain, kinds_of_work(context))
         if lease is None:
             return None
         if lease.kind == "check_dataset":
@@ -50,6 +51,11 @@ def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task
             work.events.append(job.id, "running", {"steps": job.steps_total})
         _record(work, "job:run", job, details=_claimed(lease))
         return Task(lease, dataset, job)
+
+
+def kinds_of_work(context: ServiceContext) -> tuple[WorkKind, ...]:
+    """What this worker does."""
+    return ("confirm",) if context.confirms_only else EVERYTHING
 
 
 def spend_step(context: ServiceContext, task: Task, step: int, weights_digest: str, digest: str) -> None:

@@ -41,8 +41,8 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`."""
-        housekeeper = threading.Thread(target=self._keep_house, daemon=True)
-        housekeeper.start()
+        if not self._context.confirms_only:
+            threading.Thread(target=self._keep_house, daemon=True).start()
         while not self._stopping.is_set():
             if not self.work_once():
                 self._stopping.wait(IDLE_SECONDS)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from secure_ds.jobs.evaluation import Evaluation
 from secure_ds.services.context import ServiceContext
-from secure_ds.services.evaluations import Standing, attest, identity_of, let_go, standing_of
+from secure_ds.services.evaluations import Standing, attest, give_way, identity_of, let_go, standing_of
 from secure_ds.services.run_job import Task
 from secure_ds.store.errors import AttestationConflict, LeaseLost
 
@@ -120,5 +120,5 @@ def _wait(
         if ending.wait(POLL_SECONDS):
             let_go(context, task)
             raise LeaseLost("this worker ends; its half of the job was given back")
-        if standing.wanted and let_go(context, task, lambda work: work.work.is_wanted_elsewhere(task.lease)):
+        if standing.wanted and give_way(context, task):
             raise LeaseLost("this half of the job was given up for a job that waits for this worker's domain")

@@ -70,6 +70,12 @@ def test_up_says_what_is_missing_for_a_second_worker(shell: Shell, tmp_path: Pat
     assert "init --dual" in outcome.err
 
 
+def test_who_only_confirms_needs_a_key(shell: Shell, tmp_path: Path) -> None:
+    outcome = shell("worker", "--confirm-only", "--home", str(tmp_path))
+    assert outcome.code == 2
+    assert "--evaluator" in outcome.err
+
+
 def test_a_worker_whose_key_nobody_listed_does_not_start(tmp_path: Path) -> None:
     settings = load_settings({}, home=tmp_path, evaluator_key=tmp_path / "mine.pem")
     key = make_private_key(tmp_path / "mine.pem")

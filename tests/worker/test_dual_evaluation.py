@@ -113,6 +113,16 @@ def test_two_workers_finish_a_job_and_the_certificate_says_so(ready: Prepared) -
     assert "north and south" in report.claims.evaluation.statement
 
 
+def test_who_only_confirms_needs_no_custodian(ready: Prepared) -> None:
+    """As a party runs it that is given the database and the blobs, and nothing else."""
+    context = replace(ready.installation.context, evaluator=SOUTH, confirms_only=True, custody=None)  # type: ignore[arg-type]
+    confirming = Worker(context, lease_seconds=30.0, checkpoint_seconds=0.1)
+    with running(confirming, worker(ready, NORTH)):
+        until(lambda: state_of(ready) == "succeeded")
+    claims = [(each.details["half"], each.details["domain"]) for each in entries(ready, "job:run")]
+    assert set(claims) == {("train", "north"), ("confirm", "south")}
+
+
 @pytest.mark.parametrize("who", [None, NORTH_TOO], ids=["a worker without a key", "another worker of the domain"])
 def test_one_domain_alone_releases_nothing(ready: Prepared, who: EvaluatorIdentity | None) -> None:
     with running(worker(ready, NORTH), worker(ready, who)):

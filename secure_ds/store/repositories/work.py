@@ -11,6 +11,7 @@ Rules:
       for another gives way to such a half: workers that hold one half of different pairs do not wait for ever.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Literal
@@ -24,6 +25,7 @@ from secure_ds.store.tables import work
 
 WorkKind = Literal["check_dataset", "train", "confirm"]
 PAIR: Final[tuple[WorkKind, WorkKind]] = ("train", "confirm")
+EVERYTHING: Final[tuple[WorkKind, ...]] = ("check_dataset", *PAIR)
 
 _other = work.alias("other_half")
 
@@ -44,18 +46,25 @@ class Work(Repository):
         for kind in PAIR:
             self._enqueue(kind, subject_id, paired=True)
 
-    def claim(self, worker_id: str, lease_seconds: float, domain: str | None = None) -> Lease | None:
+    def claim(
+        self,
+        worker_id: str,
+        lease_seconds: float,
+        domain: str | None = None,
+        kinds: Collection[WorkKind] = EVERYTHING,
+    ) -> Lease | None:
         """Take the work that comes next, for so many seconds; None when there is nothing to do.
 
         Args:
             worker_id: who takes it.
             lease_seconds: for how long.
             domain: the worker's trust domain; without one it takes no half of a pair.
+            kinds: what this worker does.
         """
         waiting = self._other_half_is_held()
         query = (
             select(work.c.kind, work.c.subject_id, work.c.fence, work.c.paired)
-            .where(work.c.finished_at.is_(None), self._is_free(), self._may_be_held_by(domain))
+            .where(work.c.finished_at.is_(None), self._is_free(), self._may_be_held_by(domain), work.c.kind.in_(kinds))
             .order_by(waiting.desc(), work.c.enqueued_at, work.c.subject_id, work.c.kind.desc())
             .limit(1)
             .with_for_update(of=work, skip_locked=True)
@@ -69,12 +78,18 @@ class Work(Repository):
         self._update(lease, worker_id=worker_id, domain=holder, fence=lease.fence, expires_at=expires_at)
         return lease
 
-    def is_wanted_elsewhere(self, lease: Lease) -> bool:
-        """Whether nobody holds the other half of this lease's pair, and another pair waits for the holder's domain."""
+    def is_wanted_elsewhere(self, lease: Lease, kinds: Collection[WorkKind] = EVERYTHING) -> bool:
+        """Whether nobody holds the other half of this lease's pair, and another pair waits for the holder's domain.
+
+        Args:
+            lease: of a half.
+            kinds: what its holder does.
+        """
         if self.other_half_is_held(lease):
             return False
         wanted = select(work.c.kind).where(
             work.c.subject_id != lease.subject_id,
+            work.c.kind.in_(kinds),
             work.c.finished_at.is_(None),
             self._is_free(),
             self._may_be_held_by(lease.domain),

@@ -113,6 +113,26 @@ def test_who_waits_gives_way_to_nothing_that_others_can_do(store: Store, clock: 
     assert not _gives_way(store, north)
 
 
+def test_who_only_confirms_takes_nothing_else_and_gives_way_to_nothing_else(store: Store, clock: HandClock) -> None:
+    with store.write() as unit:
+        unit.work.enqueue("check_dataset", "ds_a")
+        assert unit.work.claim("w", LEASE_SECONDS, "south", ["confirm"]) is None
+        unit.work.enqueue_pair("job_a")
+        lease = unit.work.claim("w", 10 * LEASE_SECONDS, "south", ["confirm"])
+    assert lease is not None and lease.kind == "confirm"
+    clock.advance(1)
+    _enqueue_pair(store, "job_b")
+    with store.write() as unit:
+        assert unit.work.claim("x", LEASE_SECONDS, "north", ["train"]) is not None
+        assert unit.work.claim("y", LEASE_SECONDS, "north", ["train"]) is not None
+    clock.advance(LEASE_SECONDS)  # job_a's first half is free, job_b's too: nobody waits
+    with store.write() as unit:
+        assert not unit.work.is_wanted_elsewhere(lease, ["confirm"])
+        assert unit.work.claim("z", LEASE_SECONDS, "west", ["confirm"]) is not None
+        assert unit.work.is_wanted_elsewhere(lease)
+        assert not unit.work.is_wanted_elsewhere(lease, ["confirm"])
+
+
 def test_the_end_of_the_whole_is_the_end_of_both_halves(store: Store, clock: HandClock) -> None:
     _enqueue_pair(store, "job_a")
     training, confirming = _claimed(store, "north"), _claimed(store, "south")
