@@ -1,4 +1,4 @@
-"""Hidden-layer circuits for tests: records encrypted, stepped and read back without noise, and the same in the clear."""
+"""Hidden-layer circuits for tests: encrypted, stepped and read back without noise, and the same in the clear."""
 
 from dataclasses import replace
 
