@@ -65,8 +65,8 @@ def truncated_consistently(data: bytes, rng: random.Random) -> bytes:
 
 
 def residue_overflowing(data: bytes, rng: random.Random) -> bytes:
-    """Set the top bit of the last residue, which no prime reaches."""
-    return data[:-1] + bytes([data[-1] | 0x80])
+    """Set the top bit of a ciphertext's first residue, which no prime reaches; of a key file, one of a count."""
+    return data[: METADATA_END + 7] + bytes([data[METADATA_END + 7] | 0x80]) + data[METADATA_END + 8 :]
 
 
 def compressed(data: bytes, rng: random.Random) -> bytes:
