@@ -150,7 +150,7 @@ def test_a_public_key_encrypts_for_the_secret_one():
 def test_tail_keys_act_on_ciphertexts_of_the_full_chain():
     """Levels 0 and 1 are the same in both chains: an automorphism with a tail key decrypts under the same secret."""
     parameters = THREE_PRIMES
-    (block,) = encrypt_columns(parameters, SECRET, np.full((4, 1), 0.5), 2.0**26, 0)
+    (block,) = encrypt_columns(parameters, SECRET, np.full((4, 1), 0.5), 2.0**26, n_labels=0)
     top, switched, turned = sealapi.Ciphertext(), sealapi.Ciphertext(), sealapi.Ciphertext()
     load(top, seal_context(parameters), block.data)
     sealapi.Evaluator(seal_context(parameters)).mod_switch_to(top, list(parameters.parms_id(1)), switched)
