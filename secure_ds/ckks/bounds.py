@@ -43,7 +43,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from secure_ds.ckks.input_files import SYMMETRIC_SEEDED, Encryption
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED
+from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.parameters import Parameters
 
 FAILURE_BITS = 42  # each of three events; the union stays below 2**-40
@@ -64,13 +65,13 @@ class NoiseModel:
         parameters: the CKKS parameters.
         n_columns: encrypted columns (features and label).
         n_blocks: ciphertexts per column.
-        encryption: how the columns were encrypted.
+        keying: how the columns were encrypted, and how often answers change the key.
     """
 
     parameters: Parameters
     n_columns: int
     n_blocks: int
-    encryption: Encryption = SYMMETRIC_SEEDED
+    keying: Keying = FRESH
 
     @property
     def _degree(self) -> int:
@@ -91,10 +92,14 @@ class NoiseModel:
         digits = sum(self.parameters.data_primes[: level + 1]) / self.parameters.special_prime
         return self._key_embedding * math.sqrt(self._degree) * digits + self.rounding
 
+    def answer(self, level: int) -> float:
+        """Bound the norm of what the last rescaling and the rotations of the key add to an answer at `level`."""
+        return self.rounding + self.keying.rotations * self.key_switching(level)
+
     @property
     def encryption_operator(self) -> float:
         """Bound sup over unit w of ||slots of sum_j w_j e_j|| over all blocks, e_j the encryption errors."""
-        if self.encryption == SYMMETRIC_SEEDED:
+        if self.keying.encryption == SYMMETRIC_SEEDED:
             return self.slot_factor * self._operator(ERROR_PROXY, square=1, largest=1)
         secret = self._secret_embedding
         rounded = self._operator(_ROUNDING_PROXY, square=self._secret_square, largest=secret**2)
@@ -137,10 +142,11 @@ class NoiseModel:
 
     @property
     def _key_embedding(self) -> float:
-        """Bound |e|_can over the errors of all public keys of a data set, two of rotation among them."""
+        """Bound |e|_can over the errors of all public keys of a data set."""
         relinearisation = len(self.parameters.data_primes) + 2
         conjugation = len(self.parameters.data_primes)
-        automorphisms, rotation, public = 2 * (1 + self._degree.bit_length()), 2, 1
+        automorphisms, public = 2 * (1 + self._degree.bit_length()), 1
+        rotation = 2 * self.keying.rotations
         count = relinearisation + conjugation + automorphisms + rotation + public
         return _embedding_bound(self._degree, ERROR_PROXY, count)
 

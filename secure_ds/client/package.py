@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED
 from secure_ds.ckks.key_files import KEY_NAMES
 from secure_ds.ckks.keys import generate_key_files, generate_secret_key
 from secure_ds.ckks.profiles import Profile
@@ -135,6 +136,7 @@ def write_package(
         feature_map=declaration.feature_map,
         classes=declaration.classes,
         parameters=parameters,
+        encryption=SYMMETRIC_SEEDED,
         input_scale=profile.input_scale.hex(),
         eta=profile.eta.hex(),
         upload_key=public_key,

@@ -21,7 +21,7 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from secure_ds.ckks.errors import InvalidParameters
-from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.input_files import Encryption, input_file_bytes
 from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
 from secure_ds.ckks.norm_plan import MAX_ETA
 from secure_ds.ckks.parameters import Parameters
@@ -111,6 +111,7 @@ class DatasetDescriptor(_Closed):
         n_records: number of records, public by design.
         n_features: d, the bias included.
         classes: names of the label's classes, in the order of the labels 0, 1, ...
+        encryption: how every ciphertext was made; see `secure_ds.ckks.input_files`.
         input_scale: exact scale of every ciphertext, as `float.hex` writes it.
         eta: tolerance of the norm check at upload, as `float.hex` writes it.
         sealed_key: the CKKS secret key, sealed to the custodian.
@@ -129,6 +130,7 @@ class DatasetDescriptor(_Closed):
     feature_map: FeatureMap
     classes: Annotated[tuple[Class, ...], Field(min_length=2, max_length=MAX_CLASSES)]
     parameters: CkksParameters
+    encryption: Encryption
     input_scale: str
     eta: str
     upload_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -214,9 +216,9 @@ class DatasetDescriptor(_Closed):
         in_order = all((entry.column, entry.block) == place for entry, place in zip(self.blocks, places, strict=False))
         if len(self.blocks) != self.n_columns * self.n_blocks or not in_order:
             raise ValueError(f"blocks must list {self.n_columns} columns x {self.n_blocks} blocks once each, in order")
-        size = ciphertext_bytes(self.parameters, self.parameters.top_level)
+        size = input_file_bytes(self.parameters, self.encryption)
         if any(entry.bytes != size for entry in self.blocks):
-            raise ValueError(f"every ciphertext has {size} bytes under these parameters")
+            raise ValueError(f"every {self.encryption} ciphertext has {size} bytes under these parameters")
         if len({entry.digest for entry in self.blocks}) != len(self.blocks):
             raise ValueError("two blocks are the same file")
 

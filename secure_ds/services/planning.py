@@ -1,5 +1,6 @@
 """The one place where a data set's descriptor and a request become a plan; service and custodian both call it."""
 
+from secure_ds.ckks.keying import Keying
 from secure_ds.ckks.norm_plan import NormCheckPlan, plan_norm_check
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.data.descriptor import DatasetDescriptor
@@ -45,6 +46,7 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DataFacts:
         n_classes=len(descriptor.classes),
         n_blocks=descriptor.n_blocks,
         parameters=descriptor.parameters,
+        keying=Keying(descriptor.encryption),
         input_scale=descriptor.scale,
         eta=descriptor.tolerance,
         records_per_person=descriptor.unit.records_per_person,
@@ -87,4 +89,5 @@ def norm_plan_for(descriptor: DatasetDescriptor) -> NormCheckPlan:
         n_blocks=descriptor.n_blocks,
         eta=descriptor.tolerance,
         n_labels=len(descriptor.label_columns),
+        encryption=descriptor.encryption,
     )

@@ -1,4 +1,4 @@
-"""The three distributions of key generation, each as likely as it should be: a false alarm is rarer than 1 in 10,000."""
+"""The three distributions of key generation, each as likely as it should be (a false alarm: 1 in 10,000)."""
 
 import numpy as np
 import pytest

@@ -11,10 +11,11 @@ from fractions import Fraction
 from typing import Any, Final, Self
 
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.ckks.keying import Keying
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.privacy.ledger import Limit
 
-_COMMON: Final = ("n_features", "n_classes", "parameters", "input_scale", "eta")
+_COMMON: Final = ("n_features", "n_classes", "parameters", "keying", "input_scale", "eta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class DataFacts:
         n_classes: classes of the label.
         n_blocks: ciphertexts per column.
         parameters: the CKKS parameters.
+        keying: how the columns were encrypted, and how often the key was rotated since.
         input_scale: scale of every uploaded column.
         eta: tolerance of the norm check that the data set passed.
         records_per_person: records one person may have.
@@ -46,6 +48,7 @@ class DataFacts:
     n_classes: int
     n_blocks: int
     parameters: Parameters
+    keying: Keying
     input_scale: float
     eta: float
     records_per_person: int
@@ -66,6 +69,7 @@ class DataFacts:
         return {
             **fields,
             "parameters": self.parameters.to_json(),
+            "keying": self.keying.to_json(),
             "input_scale": self.input_scale.hex(),
             "eta": self.eta.hex(),
         }
@@ -74,7 +78,8 @@ class DataFacts:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `to_json` wrote."""
         exact = {name: float.fromhex(value[name]) for name in ("input_scale", "eta")}
-        return cls(**{**value, **exact, "parameters": Parameters.from_json(value["parameters"])})
+        keys = {"parameters": Parameters.from_json(value["parameters"]), "keying": Keying.from_json(value["keying"])}
+        return cls(**{**value, **exact, **keys})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,11 @@ class JobFacts:
     def parameters(self) -> Parameters:
         """The CKKS parameters."""
         return self.parts[0].parameters
+
+    @property
+    def keying(self) -> Keying:
+        """How the columns were encrypted, and how often the key was rotated since."""
+        return self.parts[0].keying
 
     @property
     def input_scale(self) -> float:

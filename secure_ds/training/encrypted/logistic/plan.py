@@ -179,6 +179,7 @@ def _circuit(facts: JobFacts, settings: Settings, max_sigma: float) -> CircuitPl
         radius=float(settings.radius),
         eta=facts.eta,
         max_sigma=max_sigma,
+        keying=facts.keying,
     )
 
 
