@@ -65,7 +65,7 @@ class NoiseModel:
         parameters: the CKKS parameters.
         n_columns: encrypted columns (features and label).
         n_blocks: ciphertexts per column.
-        keying: how the columns were encrypted, and how often answers change the key.
+        keying: how the columns were encrypted, and whether answers change the key.
     """
 
     parameters: Parameters
@@ -93,8 +93,8 @@ class NoiseModel:
         return self._key_embedding * math.sqrt(self._degree) * digits + self.rounding
 
     def answer(self, level: int) -> float:
-        """Bound the norm of what the last rescaling and the rotations of the key add to an answer at `level`."""
-        return self.rounding + self.keying.rotations * self.key_switching(level)
+        """Bound the norm of what the last rescaling and a rotation of the key add to an answer at `level`."""
+        return self.rounding + (self.key_switching(level) if self.keying.rotated else 0)
 
     @property
     def encryption_operator(self) -> float:
@@ -146,7 +146,7 @@ class NoiseModel:
         relinearisation = len(self.parameters.data_primes) + 2
         conjugation = len(self.parameters.data_primes)
         automorphisms, public = 2 * (1 + self._degree.bit_length()), 1
-        rotation = 2 * self.keying.rotations
+        rotation = 2 if self.keying.rotated else 0
         count = relinearisation + conjugation + automorphisms + rotation + public
         return _embedding_bound(self._degree, ERROR_PROXY, count)
 

@@ -22,7 +22,7 @@ x = x1 + J x2: an error dr of r meets the columns as a pair as well, and no boun
   - All of dr meets the columns: ||sum dr_i x_i|| <= ||dr|| (||X|| + ||d_X||).
   - Packing: every leaf and node adds one key switching; together they leave `packing.error_growth` of them at most,
     over twice the product scale.
-  - The last rescaling: one rounding, over the answer's scale; likewise one key switching for each rotation of the key.
+  - The last rescaling: one rounding, over the answer's scale; one key switching if the key was rotated.
   - Constants: the two integers of `scales` are rounded to whole ones. Half a unit in C is |c3| |z| / (2 square scale)
     in r, half a unit in M is |v| / (2 M); either meets n rows.
   - Doubles: scales are within 2**-52 of the exact ones; the planner's FLOAT_SLACK times the largest answer covers it.

@@ -151,6 +151,12 @@ def residues(data: bytes | memoryview, parameters: Parameters, level: int, *, si
     return flat.reshape(size, level + 1, parameters.poly_modulus_degree)
 
 
+def place_of(data: bytes | memoryview) -> tuple[int, float]:
+    """Return the level and the scale that a ciphertext already accepted states."""
+    _, _, _, primes, scale, _ = METADATA.unpack_from(data, HEADER.size + PARMS_ID.size)
+    return primes - 1, scale
+
+
 class _Shape(NamedTuple):
     """What a ciphertext consists of: `size` polynomials of `degree` coefficients modulo each of `primes`."""
 

@@ -8,19 +8,19 @@ from secure_ds.ckks.input_files import SYMMETRIC_SEEDED, Encryption
 
 @dataclass(frozen=True, slots=True)
 class Keying:
-    """How the columns were encrypted, and how often the secret key was rotated since.
+    """How the columns were encrypted, and whether the secret key was rotated since.
 
     Attributes:
         encryption: which kind of encryption made the columns.
-        rotations: key switchings that every answer passes through, from the key of the columns to that of today.
+        rotated: whether every answer is switched from the key of the columns to another one.
     """
 
     encryption: Encryption = SYMMETRIC_SEEDED
-    rotations: int = 0
+    rotated: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {"encryption": self.encryption, "rotations": self.rotations}
+        return {"encryption": self.encryption, "rotated": self.rotated}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:

@@ -63,7 +63,7 @@ class CircuitPlan:
         radius: bound R on the l2 norm of the weights.
         eta: tolerance of the norm check, see the module's guarantee.
         max_sigma: largest deviation of noise the answer has room for.
-        keying: how the columns were encrypted, and how often answers change the key.
+        keying: how the columns were encrypted, and whether answers change the key.
         sigmoid: the cubic, fitted on +-radius * (1 + eta).
         scales: scale of every value of the step.
         rho: bound on |p(z) - y|.
@@ -209,7 +209,7 @@ def plan_logistic(
         radius: bound on the l2 norm of the weights.
         eta: tolerance of the norm check.
         max_sigma: largest deviation of noise that will be added, in units of the gradient sum.
-        keying: how the columns were encrypted, and how often answers change the key.
+        keying: how the columns were encrypted, and whether answers change the key.
 
     Raises:
         PlanRefused: `reason` is one of ``out_of_range``, ``too_few_levels``, ``no_head_room``, ``eta_too_small``.

@@ -12,7 +12,7 @@ from tenseal import sealapi
 
 from secure_ds.ckks import memory_io
 from secure_ds.ckks.context import seal_context
-from secure_ds.ckks.format import residues
+from secure_ds.ckks.format import place_of, residues
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.writing import ciphertext_file
 
@@ -28,12 +28,13 @@ class Rotation:
         self._key = sealapi.RelinKeys()
         memory_io.load(self._key, self._context, key)
 
-    def apply(self, ciphertext: bytes, *, level: int, scale: float) -> bytes:
+    def apply(self, ciphertext: bytes) -> bytes:
         """Return the same plaintext under the new secret, at the same level (0 or 1) and scale.
 
-        SEAL relinearises (c0, 0, c1): it replaces the last polynomial, which belongs to the old secret as the key sees
-        it, by two that belong to the new one.
+        The ciphertext is one that this process computed, or that passed its check. SEAL relinearises (c0, 0, c1): it
+        replaces the last polynomial, which belongs to the old secret as the key sees it, by two of the new one.
         """
+        level, scale = place_of(ciphertext)
         first, second = residues(ciphertext, self._parameters, level)
         words = np.stack([first, np.zeros_like(first), second])
         three, result = sealapi.Ciphertext(), sealapi.Ciphertext()

@@ -143,6 +143,7 @@ def write_package(
         sealed_key=FileReference(digest=digest_bytes(sealed), bytes=len(sealed)),
         evaluation_keys=keys,
         blocks=blocks,
+        rotation=None,
     )
     (directory / SEALED_KEY_FILE).write_bytes(sealed)
     _write_last(directory / DESCRIPTOR_FILE, sign_descriptor(descriptor, upload_key))

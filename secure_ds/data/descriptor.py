@@ -30,6 +30,7 @@ from secure_ds.data.errors import InvalidDescriptor
 from secure_ds.data.feature_maps import FeatureMap
 
 MAX_RECORDS = 2**24
+MAX_PRIOR_DECRYPTIONS = 2**24
 MAX_CLASSES = 64
 
 
@@ -45,6 +46,7 @@ def _parameters(value: object) -> Parameters:
 Class = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+DatasetId = Annotated[str, Field(pattern=r"^ds_[a-z2-7]{26}$")]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 CkksParameters = Annotated[Parameters, PlainValidator(_parameters), PlainSerializer(Parameters.to_json)]
 
@@ -104,6 +106,22 @@ class PrivacyUnit(_Closed):
     records_per_person: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
+class Rotation(_Closed):
+    """What a data set with a new key says of the one it succeeds: same files, same budget, another key for answers.
+
+    Attributes:
+        parent: the data set whose key answers nothing more.
+        parent_descriptor: digest of that one's descriptor.
+        files_of: the data set whose files these are, and under whose key they were encrypted: the first of the line.
+        prior_decryptions: releases that the keys before this one were allowed, all together.
+    """
+
+    parent: DatasetId
+    parent_descriptor: Digest
+    files_of: DatasetId
+    prior_decryptions: Annotated[int, Field(ge=1, le=MAX_PRIOR_DECRYPTIONS)]
+
+
 class DatasetDescriptor(_Closed):
     """One encrypted data set.
 
@@ -118,10 +136,11 @@ class DatasetDescriptor(_Closed):
         evaluation_keys: every key file the ring needs, in the order of their names.
         blocks: every ciphertext, in order of column, then block.
         upload_key: raw Ed25519 public key that signs this descriptor, hexadecimal.
+        rotation: of which data set this is the successor, if it is one; see `secure_ds.data.rotation`.
     """
 
     format: Literal["secure-ds/dataset/2"] = "secure-ds/dataset/2"
-    dataset_id: Annotated[str, Field(pattern=r"^ds_[a-z2-7]{26}$")]
+    dataset_id: DatasetId
     tenant: Tenant
     unit: PrivacyUnit
     limits: Limits
@@ -137,6 +156,17 @@ class DatasetDescriptor(_Closed):
     sealed_key: FileReference
     evaluation_keys: tuple[KeyFile, ...]
     blocks: tuple[ColumnBlock, ...]
+    rotation: Rotation | None
+
+    @property
+    def files_of(self) -> str:
+        """The data set that the files were uploaded for: this one, or the first of its line."""
+        return self.dataset_id if self.rotation is None else self.rotation.files_of
+
+    @property
+    def prior_decryptions(self) -> int:
+        """Releases that earlier keys of the same files were allowed."""
+        return 0 if self.rotation is None else self.rotation.prior_decryptions
 
     @property
     def scale(self) -> float:

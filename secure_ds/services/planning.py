@@ -46,22 +46,22 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DataFacts:
         n_classes=len(descriptor.classes),
         n_blocks=descriptor.n_blocks,
         parameters=descriptor.parameters,
-        keying=Keying(descriptor.encryption),
+        keying=Keying(descriptor.encryption, rotated=descriptor.rotation is not None),
         input_scale=descriptor.scale,
         eta=descriptor.tolerance,
         records_per_person=descriptor.unit.records_per_person,
         limit_epsilon=descriptor.limits.epsilon,
         limit_delta=descriptor.limits.delta,
         max_decryptions=descriptor.limits.max_decryptions,
+        prior_decryptions=descriptor.prior_decryptions,
         coordinates=descriptor.coordinates,
         dual_evaluation_required=descriptor.limits.dual_evaluation_required,
     )
 
 
 def ledger_limit(descriptor: DatasetDescriptor) -> Limit:
-    """What the owner signed, as the budget ledger counts it."""
-    limits = descriptor.limits
-    return Limit(limits.epsilon, limits.delta, limits.max_decryptions, descriptor.coordinates)
+    """What the owner signed, as the budget ledger counts it: releases under all keys of the line."""
+    return descriptor_facts(descriptor).limit
 
 
 def ring_name(parameters: Parameters) -> str:

@@ -28,9 +28,7 @@ def distance(data, secret_key):
 
 @pytest.mark.parametrize("level", [0, 1])
 def test_the_new_key_reads_what_the_old_one_read(level):
-    rotated = Rotation(PARAMETERS, KEY).apply(
-        ciphertext_of(PARAMETERS, OLD, message(), level, SCALE), level=level, scale=SCALE
-    )
+    rotated = Rotation(PARAMETERS, KEY).apply(ciphertext_of(PARAMETERS, OLD, message(), level, SCALE))
     check_ciphertext(rotated, PARAMETERS, level, SCALE)
     assert 0.001 * NOISE.key_switching(level) < distance(rotated, NEW) < NOISE.key_switching(level)
     assert distance(rotated, OLD) > 2**40  # noise modulo q: the old key reads nothing of it
@@ -38,10 +36,10 @@ def test_the_new_key_reads_what_the_old_one_read(level):
 
 def test_rotation_is_deterministic_and_bound_to_its_key():
     original = ciphertext_of(PARAMETERS, OLD, message(), 1, SCALE)
-    first, second = (Rotation(PARAMETERS, KEY).apply(original, level=1, scale=SCALE) for _ in range(2))
+    first, second = (Rotation(PARAMETERS, KEY).apply(original) for _ in range(2))
     other = Rotation(PARAMETERS, generate_rotation_key(PARAMETERS.tail, OLD, NEW))
     assert first == second
-    assert other.apply(original, level=1, scale=SCALE) != first
+    assert other.apply(original) != first
 
 
 def test_rotations_follow_each_other():
@@ -49,5 +47,5 @@ def test_rotations_follow_each_other():
     second = Rotation(PARAMETERS, generate_rotation_key(PARAMETERS.tail, NEW, newest))
     data = ciphertext_of(PARAMETERS, OLD, message(), 1, SCALE)
     for rotation in (Rotation(PARAMETERS, KEY), second):
-        data = rotation.apply(data, level=1, scale=SCALE)
+        data = rotation.apply(data)
     assert distance(data, newest) < 2 * NOISE.key_switching(1)

@@ -56,4 +56,5 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
             for column in range(N_FEATURES + 2)
             for block in range(2)
         ],
+        "rotation": None,
     } | changes

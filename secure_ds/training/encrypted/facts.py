@@ -30,13 +30,14 @@ class DataFacts:
         n_classes: classes of the label.
         n_blocks: ciphertexts per column.
         parameters: the CKKS parameters.
-        keying: how the columns were encrypted, and how often the key was rotated since.
+        keying: how the columns were encrypted, and whether the key was rotated since.
         input_scale: scale of every uploaded column.
         eta: tolerance of the norm check that the data set passed.
         records_per_person: records one person may have.
         limit_epsilon: the data set's epsilon, for everything ever released.
         limit_delta: the data set's delta.
-        max_decryptions: noisy vectors the key may ever release (tau).
+        max_decryptions: noisy vectors the key may ever release.
+        prior_decryptions: those that earlier keys of the same files were allowed.
         coordinates: numbers in any one release, at most.
         dual_evaluation_required: whether every step has to be evaluated alike in two trust domains.
     """
@@ -55,13 +56,19 @@ class DataFacts:
     limit_epsilon: float
     limit_delta: float
     max_decryptions: int
+    prior_decryptions: int
     coordinates: int
     dual_evaluation_required: bool = False
 
     @property
+    def tau(self) -> int:
+        """Noisy vectors that may ever be released of these files, under this key and those before it."""
+        return self.prior_decryptions + self.max_decryptions
+
+    @property
     def limit(self) -> Limit:
         """The owner's limit as the ledger counts it."""
-        return Limit(self.limit_epsilon, self.limit_delta, self.max_decryptions, self.coordinates)
+        return Limit(self.limit_epsilon, self.limit_delta, self.tau, self.coordinates)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; input_scale and eta are hexadecimal doubles."""
@@ -135,7 +142,7 @@ class JobFacts:
 
     @property
     def keying(self) -> Keying:
-        """How the columns were encrypted, and how often the key was rotated since."""
+        """How the columns were encrypted, and whether the key was rotated since."""
         return self.parts[0].keying
 
     @property
@@ -155,8 +162,13 @@ class JobFacts:
 
     @property
     def max_decryptions(self) -> int:
-        """tau: answers that the key may ever give, by the strictest owner."""
+        """Answers that the key may ever give, by the strictest owner."""
         return min(part.max_decryptions for part in self.parts)
+
+    @property
+    def tau(self) -> int:
+        """Answers that may ever be given about the files: those of the key, and those of the keys before it."""
+        return self.max_decryptions + max(part.prior_decryptions for part in self.parts)
 
     @property
     def coordinates(self) -> int:

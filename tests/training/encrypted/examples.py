@@ -26,6 +26,7 @@ def facts(n_records: int = 455, n_features: int = 31, **changes: Any) -> DataFac
         "limit_epsilon": 2.0,
         "limit_delta": 1e-5,
         "max_decryptions": 100,
+        "prior_decryptions": 0,
         "coordinates": 100_000,
     }
     return DataFacts(**{**values, **changes})
