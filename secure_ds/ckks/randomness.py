@@ -42,8 +42,9 @@ def centred_binomial(count: int) -> npt.NDArray[np.int64]:
     """Return (count,) independent differences of two sums of 21 random bits: variance 10.5, as SEAL draws errors."""
     words = _random_words(count)
     halves = np.stack([words & _ERROR_MASK, words >> _SECOND_HALF & _ERROR_MASK])
-    ones: npt.NDArray[np.int64] = np.bitwise_count(halves).astype(np.int64)
-    return ones[0] - ones[1]
+    ones = np.bitwise_count(halves).astype(np.int64)
+    difference: npt.NDArray[np.int64] = ones[0] - ones[1]
+    return difference
 
 
 def _random_words(count: int) -> Residues:
