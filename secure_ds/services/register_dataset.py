@@ -60,7 +60,7 @@ def register_dataset(
             work.blobs.expect(row.id, announced_blobs(descriptor))
             work.ledger.open(row.id, limit)
         else:
-            succeed_parent(context, work, caller, parent, row, descriptor, registered.rotation_key)
+            row = succeed_parent(context, work, caller, parent, row, descriptor, registered.rotation_key)
         details = {"descriptor": row.descriptor_digest, "blobs": len(descriptor.blocks)}
         subject = Subject(dataset_id=row.id)
         record(work, caller, Action.DATASET_CREATE, subject, decision, outcome=Outcome.ALLOWED, details=details)

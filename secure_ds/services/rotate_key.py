@@ -65,8 +65,8 @@ def succeed_parent(
     row: DatasetRow,
     descriptor: DatasetDescriptor,
     rotation_key: str | None,
-) -> None:
-    """Close the parent and open its successor, ready for jobs.
+) -> DatasetRow:
+    """Close the parent and open its successor; return it, ready for jobs.
 
     Raises:
         Denied: the parent is no longer ready.
@@ -77,7 +77,8 @@ def succeed_parent(
     decision = decide(context, caller, Action.DATASET_ROTATE, dataset_facts(parent))
     _require_nothing_reserved(work, parent)
     key = _store_rotation_key(context, descriptor, rotation_key)
-    work.datasets.add(replace(row, state=DatasetState.READY))
+    ready = replace(row, state=DatasetState.READY)
+    work.datasets.add(ready)
     work.blobs.expect(row.id, [*announced_blobs(descriptor, complete=True), key])
     try:
         work.ledger.open(row.id, ledger_limit(descriptor), work.ledger.budget(parent.id))
@@ -86,6 +87,7 @@ def succeed_parent(
     work.datasets.move(parent.id, DatasetState.ROTATED)
     details = {"successor": row.id, "rotation_key": key.digest}
     record(work, caller, Action.DATASET_ROTATE, Subject(dataset_id=parent.id), decision, details=details)
+    return ready
 
 
 def _require_nothing_reserved(work: UnitOfWork, parent: DatasetRow) -> None:
