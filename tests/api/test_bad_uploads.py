@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from api.settings import ApiSettings
 from secure_ds.ckks.encryption import encrypt_columns
 from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.key_files import KEY_NAMES
 from secure_ds.ckks.keys import generate_key_files, generate_secret_key
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.core.digest import digest_bytes
@@ -62,7 +63,7 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uploads]:
 
 def encrypted(parameters: Parameters = PARAMETERS, scale: float = SCALE) -> bytes:
     with generate_secret_key(parameters) as secret:
-        (block,) = encrypt_columns(parameters, secret, np.full((10, 1), 0.25), scale)
+        (block,) = encrypt_columns(parameters, secret, np.full((10, 1), 0.25), scale, n_labels=0)
     return block.data
 
 
@@ -267,7 +268,7 @@ def test_an_upload_without_its_evaluation_keys_cannot_be_closed(tmp_path: Path) 
         assert http.put(f"{path}/blobs/{blob.digest}", data=data, content_type=OCTETS).status_code == 200
     before = served.state()
     problem = problem_of(http.post(f"{path}/finish"))
-    assert (problem["status"], problem["facts"]) == (409, {"missing": 3})
+    assert (problem["status"], problem["facts"]) == (409, {"missing": len(KEY_NAMES)})
     assert "galois_tail" in problem["detail"] or "relin" in problem["detail"]
     assert served.state() == before
 
