@@ -22,6 +22,8 @@ class Action(StrEnum):
     DATASET_LIST = "dataset:list"
     DATASET_READ = "dataset:read"
     DATASET_READ_BUDGET = "dataset:read_budget"
+    DATASET_ROTATE = "dataset:rotate"
+    """Give a data set's files to a successor with another secret key; its own answers nothing more."""
     DATASET_UPLOAD = "dataset:upload"
     JOB_ADMIT = "job:admit"
     """Asked again inside the admission transaction, with the budget that is left."""

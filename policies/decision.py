@@ -31,6 +31,7 @@ GUARDRAILS = frozenset(
         "budget-exceeded",
         "clearance-below-sensitivity",
         "data-set-not-checking",
+        "data-set-not-downloadable",
         "data-set-not-ready",
         "data-set-not-uploading",
         "data-set-state-unknown",

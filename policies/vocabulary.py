@@ -38,4 +38,5 @@ class DatasetState(StrEnum):
     CHECKING = "checking"
     READY = "ready"
     REFUSED = "refused"
+    ROTATED = "rotated"
     SHREDDED = "shredded"

@@ -90,7 +90,7 @@ def _create_datasets() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("refusal_code", sa.String(64)),
         sa.Column("refusal_detail", sa.Text),
-        sa.CheckConstraint("state IN ('uploading', 'checking', 'ready', 'refused')", name="state_is_known"),
+        sa.CheckConstraint("state IN ('uploading', 'checking', 'ready', 'refused', 'rotated')", name="state_is_known"),
     )
     op.create_index(op.f("ix_datasets_tenant_created_at_id"), "datasets", ["tenant", "created_at", "id"])
     op.create_table(

@@ -4,7 +4,7 @@ Rules kept here:
   1. A bound holds for *every* record set the norm check admits and every weight vector of norm at most R, chosen with
      full knowledge of the noise. Nothing is assumed independent of the noise, no rounding error is assumed random.
   2. Probability enters only through the secret key, the noise of the keys and the noise of encryption, all drawn once
-     per data set. Three events of probability at most 2**-FAILURE_BITS each cover them; their union is below 2**-40.
+     per data set. Four events of probability at most 2**-FAILURE_BITS each cover them, so all of them 2**-40 at most.
   3. Inequalities only ever go up.
 
 Notation. R = Z[X]/(X^N + 1). For a in R: ||a|| is the l2 norm of its coefficients and |a|_can the largest modulus of
@@ -18,9 +18,18 @@ Sub-Gaussian facts. X is sub-Gaussian with proxy v when E exp(tX) <= exp(v t^2 /
   - For a with independent coefficients of proxy v, Re(exp(i theta) a(zeta)) has proxy v N/2 (the squared cosines sum
     to N/2 at an odd root of unity). |a(zeta)| is at most 1/cos(pi/16) times the largest of 16 such directions. A union
     over the N/2 slots and `count` polynomials gives `_embedding_bound`.
-  - For E of independent entries of proxy v, m x d, and a fixed unit vector w, Hsu, Kakade and Zhang (2012, theorem
-    2.1) give ||E w||^2 <= v (m + 2 sqrt(m t) + 2t) except with probability exp(-t). A net of the sphere of fineness
-    1/10 has at most 21^d points, and ||E|| <= max over the net / (1 - 1/10): `encryption_operator`.
+  - For E of independent entries of proxy v, m x d, a fixed unit vector w and a fixed matrix A, Hsu, Kakade and Zhang
+    (2012, theorem 2.1) give ||A E w||^2 <= v (tr S + 2 sqrt(tr S^2 t) + 2 |S| t), S = A^T A, except with probability
+    exp(-t). A net of the sphere of fineness 1/10 has at most 21^d points, and ||A E|| <= max over the net /
+    (1 - 1/10): `_operator`.
+
+Encryption with the secret key leaves independent errors: A is the identity. With a public key (b, a) SEAL encrypts
+modulo q P, (u b + e_0, u a + e_1) with u ternary, and divides by P, rounding. The error is (u e + e_0 + e_1 s)/P, tiny,
+plus r_0 + r_1 s with |r| <= 1/2. Under Ring-LWE r_1 cannot be told from uniform values (of proxy 1/12) independent of
+everything; and whoever chose s can see whether a bound on it fails, so that a bound proven for uniform r_1 fails no
+more often, up to the advantage against Ring-LWE, on which the scheme rests anyhow. (This is the one place where a
+rounding counts as random; it is the owner's own, made before anybody sees the ciphertext.) So A is multiplication by s:
+tr S is m ||s||^2, |S| is |s|_can^2, and tr S^2 <= |S| tr S. Nothing is assumed of r_0.
 
 Rounding. Rescaling by q and the last part of key switching turn (c0, c1) into (c0 - r0, c1 - r1)/q with |r| <= q/2, an
 error r0/q + (r1/q) s of norm at most sqrt(N)/2 (1 + |s|_can), whatever r0 and r1 are: `rounding`. A third polynomial
@@ -35,11 +44,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED
+from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.parameters import Parameters
 
 FAILURE_BITS = 42  # each of three events; the union stays below 2**-40
 ERROR_PROXY = 42 / 4
 SECRET_PROXY = 2 / 3
+_ROUNDING_PROXY = 1 / 12  # of a value uniform in +-1/2
+_LARGEST_ERROR = 21
 _DIRECTIONS = 16
 _NET_FINENESS = 0.1
 _FFT_RELATIVE_ERROR = 8 * 2.0**-53  # per butterfly stage of SEAL's double-precision transform
@@ -53,11 +66,13 @@ class NoiseModel:
         parameters: the CKKS parameters.
         n_columns: encrypted columns (features and label).
         n_blocks: ciphertexts per column.
+        keying: how the columns were encrypted, and whether answers change the key.
     """
 
     parameters: Parameters
     n_columns: int
     n_blocks: int
+    keying: Keying = FRESH
 
     @property
     def _degree(self) -> int:
@@ -71,8 +86,7 @@ class NoiseModel:
     @property
     def rounding(self) -> float:
         """Bound the norm of the error of one rescaling."""
-        secret = _embedding_bound(self._degree, SECRET_PROXY, count=1)
-        return math.sqrt(self._degree) / 2 * (1 + secret)
+        return math.sqrt(self._degree) / 2 * (1 + self._secret_embedding)
 
     @property
     def product_rounding(self) -> float:
@@ -82,18 +96,23 @@ class NoiseModel:
 
     def key_switching(self, level: int) -> float:
         """Bound the norm of the error of one relinearisation or automorphism at `level`."""
-        n_key_polynomials = len(self.parameters.data_primes) + 2 * (2 + self._degree.bit_length())
-        noise = _embedding_bound(self._degree, ERROR_PROXY, count=n_key_polynomials)
         digits = sum(self.parameters.data_primes[: level + 1]) / self.parameters.special_prime
-        return noise * math.sqrt(self._degree) * digits + self.rounding
+        return self._key_embedding * math.sqrt(self._degree) * digits + self.rounding
+
+    def answer(self, level: int) -> float:
+        """Bound the norm of what the last rescaling and a rotation of the key add to an answer at `level`."""
+        return self.rounding + (self.key_switching(level) if self.keying.rotated else 0)
 
     @property
     def encryption_operator(self) -> float:
         """Bound sup over unit w of ||slots of sum_j w_j e_j|| over all blocks, e_j the encryption errors."""
-        rows = self.n_blocks * self._degree
-        exponent = self.n_columns * math.log(1 + 2 / _NET_FINENESS) + FAILURE_BITS * math.log(2)
-        square = rows + 2 * math.sqrt(rows * exponent) + 2 * exponent
-        return self.slot_factor * math.sqrt(ERROR_PROXY * square) / (1 - _NET_FINENESS)
+        if self.keying.encryption == SYMMETRIC_SEEDED:
+            return self.slot_factor * self._operator(ERROR_PROXY, square=1, largest=1)
+        secret = self._secret_embedding
+        rounded = self._operator(_ROUNDING_PROXY, square=self._secret_square, largest=secret**2)
+        before = math.sqrt(self._degree) * (self._key_embedding + _LARGEST_ERROR * (1 + secret))
+        each = math.sqrt(self._degree) / 2 + before / self.parameters.special_prime
+        return self.slot_factor * (rounded + math.sqrt(self.n_columns * self.n_blocks) * each)
 
     def encoding_operator(self, n_records: int, scale: float) -> float:
         """The same for the errors of encoding at `scale`: half a unit per coefficient, and the transform in doubles.
@@ -104,6 +123,39 @@ class NoiseModel:
         stages = math.log2(self._degree)
         transform = _FFT_RELATIVE_ERROR * stages * math.sqrt(2 * n_records) * scale
         return self.slot_factor * half_units + transform
+
+    def _operator(self, proxy: float, square: float, largest: float) -> float:
+        """Bound ||A E w|| for all unit w, E of independent entries, A block-diagonal with one polynomial's products.
+
+        Args:
+            proxy: of the entries of E.
+            square: squared norm of the polynomial's coefficients, tr S per row of E.
+            largest: |S|, its largest squared embedding.
+        """
+        trace = self.n_blocks * self._degree * square
+        exponent = self.n_columns * math.log(1 + 2 / _NET_FINENESS) + FAILURE_BITS * math.log(2)
+        total = trace + 2 * math.sqrt(trace * largest * exponent) + 2 * largest * exponent
+        return math.sqrt(proxy * total) / (1 - _NET_FINENESS)
+
+    @property
+    def _secret_embedding(self) -> float:
+        """Bound |s|_can."""
+        return _embedding_bound(self._degree, SECRET_PROXY, count=1)
+
+    @property
+    def _secret_square(self) -> float:
+        """Bound ||s||^2, the number of coefficients that are not 0 (Hoeffding 1963)."""
+        return 2 * self._degree / 3 + math.sqrt(self._degree * FAILURE_BITS * math.log(2) / 2)
+
+    @property
+    def _key_embedding(self) -> float:
+        """Bound |e|_can over the errors of all public keys of a data set."""
+        relinearisation = len(self.parameters.data_primes) + 2
+        conjugation = len(self.parameters.data_primes)
+        automorphisms, public = 2 * (1 + self._degree.bit_length()), 1
+        rotation = 2 if self.keying.rotated else 0
+        count = relinearisation + conjugation + automorphisms + rotation + public
+        return _embedding_bound(self._degree, ERROR_PROXY, count)
 
 
 def _embedding_bound(degree: int, proxy: float, count: int) -> float:

@@ -22,7 +22,7 @@ x = x1 + J x2: an error dr of r meets the columns as a pair as well, and no boun
   - All of dr meets the columns: ||sum dr_i x_i|| <= ||dr|| (||X|| + ||d_X||).
   - Packing: every leaf and node adds one key switching; together they leave `packing.error_growth` of them at most,
     over twice the product scale.
-  - The last rescaling: one rounding, over the answer's scale.
+  - The last rescaling: one rounding, over the answer's scale; one key switching if the key was rotated.
   - Constants: the two integers of `scales` are rounded to whole ones. Half a unit in C is |c3| |z| / (2 square scale)
     in r, half a unit in M is |v| / (2 M); either meets n rows.
   - Doubles: scales are within 2**-52 of the exact ones; the planner's FLOAT_SLACK times the largest answer covers it.
@@ -72,7 +72,7 @@ class StepError:
         columns = (1 + self.eta) * math.sqrt(self.n_records) + input_error
         in_product = self.rho * math.sqrt(self.n_records) * input_error
         residual = self._through_cubic(input_error) + input_error + self._residual_noise()
-        return in_product + residual * columns + self._packing_noise() + self.noise.rounding / self.scales.answer
+        return in_product + residual * columns + self._packing_noise() + self.noise.answer(0) / self.scales.answer
 
     def rounded_constants(self) -> float:
         """Bound what the whole numbers in place of the circuit's two constants change, in units of the gradient sum."""

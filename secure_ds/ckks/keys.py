@@ -1,55 +1,68 @@
-"""Making CKKS keys, on the owner's machine.
+"""Making CKKS keys in exact integer arithmetic, without SEAL: on the owner's machine and in the custodian.
 
 Rules kept here:
 
-1. The secret key comes from SEAL's generator (ternary, uniform) and leaves as `SecretKey`.
-2. Evaluation keys are public, uncompressed and unseeded (SEAL's one-argument calls would seed them). They are made for
-   the chain of primes they are used on: keys for `parameters.tail` serve the same secret at a fraction of the size.
-3. There is no public encryption key: the owner encrypts with the secret one, which leaves less noise.
+1. Every random number is the operating system's (`randomness`): secrets uniform ternary, errors centred binomial,
+   masks uniform. They are SEAL's distributions, so what `bounds` proves holds for keys of either make.
+2. All keys but the secret one are public and written in full, unseeded, as SEAL's files. They are made for the chain of
+   primes they are used on: keys for `parameters.tail` serve the same secret at a fraction of the size.
+3. One mask and one error per digit, never used again: two keys with the same mask would show the difference of
+   their secrets.
+
+A key of key switching from a polynomial w to the secret s (SEAL's; Halevi, Polyakov, Shoup 2018 with one special prime
+P): digit i is (-(a s + e) + P w g_i, a) modulo all primes, g_i = 1 modulo q_i and 0 modulo every other one. It turns a
+ciphertext's part that belongs to w into one under s. w = s^2 relinearises, w = s(X^g) serves an automorphism, and
+w = another secret of the same ring *rotates*: ciphertexts under that secret become ciphertexts under s.
 """
 
-import struct
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from tenseal import sealapi
 
-from secure_ds.ckks.context import seal_context
-from secure_ds.ckks.format import COMPRESSION_NONE, HEADER, SEAL_MAGIC, SEAL_VERSION
+from secure_ds.ckks.format import KEY_SCALE
 from secure_ds.ckks.key_files import CONJUGATION, GALOIS_TAIL, RELIN, RELIN_TAIL
-from secure_ds.ckks.memory_io import load, save
-from secure_ds.ckks.ntt import transform
+from secure_ds.ckks.ntt import PrimeField, Residues, transform
 from secure_ds.ckks.packing import conjugation_element, galois_elements
 from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.randomness import centred_binomial, ternary, uniform_residues
 from secure_ds.ckks.secret_key import SecretKey
+from secure_ds.ckks.writing import ciphertext_file, keys_file
 
-_PLAINTEXT_METADATA: Final = struct.Struct("<4QQd")  # parms_id, coefficients, scale
-_COUNT: Final = struct.Struct("<Q")
-_RESIDUES_OFFSET: Final = 2 * HEADER.size + _PLAINTEXT_METADATA.size + _COUNT.size
+_Polynomial = Callable[[int], Residues]
+"""A polynomial by its (N,) evaluations modulo any prime of the chain, in SEAL's order."""
 
 
 def generate_secret_key(parameters: Parameters) -> SecretKey:
     """Return a fresh secret key for the ring of `parameters`."""
-    saved = save(sealapi.KeyGenerator(seal_context(parameters)).secret_key())
-    prime = parameters.primes[0]
-    evaluations = np.frombuffer(saved, dtype="<u8", offset=_RESIDUES_OFFSET, count=parameters.poly_modulus_degree)
-    coefficients = transform(parameters.poly_modulus_degree, prime).inverse(evaluations)
-    return SecretKey(np.where(coefficients == prime - 1, -1, coefficients.astype(np.int64)).astype(np.int8))
+    return SecretKey(ternary(parameters.poly_modulus_degree))
+
+
+def generate_public_key(parameters: Parameters, secret_key: SecretKey) -> bytes:
+    """Return a public encryption key, SEAL's `PublicKey`: a fresh encryption of zero modulo all primes."""
+    return ciphertext_file(_encryption_of_zero(parameters, secret_key), parameters.key_parms_id, KEY_SCALE)
 
 
 def generate_relin_keys(parameters: Parameters, secret_key: SecretKey) -> bytes:
     """Return relinearisation keys (for the square of the secret) on the chain of `parameters`."""
-    keys = sealapi.RelinKeys()
-    _generator(parameters, secret_key).create_relin_keys(keys)
-    return save(keys)
+    return keys_file(parameters, [_switching_key(parameters, lambda prime: _square(secret_key, prime), secret_key)])
+
+
+def generate_rotation_key(parameters: Parameters, old: SecretKey, new: SecretKey) -> bytes:
+    """Return keys that turn ciphertexts under `old` into ciphertexts under `new`, on the chain of `parameters`.
+
+    Written as SEAL's `RelinKeys`: relinearising (c0, 0, c1), (c0, c1) a ciphertext under `old`, gives one under `new`.
+    Whoever holds `new` and this file can read everything under `old`.
+    """
+    return keys_file(parameters, [_switching_key(parameters, old.evaluations, new)])
 
 
 def generate_galois_keys(parameters: Parameters, secret_key: SecretKey, elements: Iterable[int]) -> bytes:
     """Return keys for the automorphisms X -> X^g, g in `elements` (odd, 3 to 2N - 1), on the chain of `parameters`."""
-    keys = sealapi.GaloisKeys()
-    _generator(parameters, secret_key).create_galois_keys(sorted(set(elements)), keys)
-    return save(keys)
+    slots: list[list[Residues]] = [[] for _ in range(parameters.poly_modulus_degree)]
+    for element in set(elements):
+        with secret_key.automorphism(element) as turned:
+            slots[(element - 1) // 2] = _switching_key(parameters, turned.evaluations, secret_key)
+    return keys_file(parameters, slots)
 
 
 def generate_key_files(parameters: Parameters, secret_key: SecretKey) -> Iterator[tuple[str, bytes]]:
@@ -60,19 +73,31 @@ def generate_key_files(parameters: Parameters, secret_key: SecretKey) -> Iterato
     yield RELIN_TAIL, generate_relin_keys(parameters.tail, secret_key)
 
 
-def seal_secret_key(parameters: Parameters, secret_key: SecretKey) -> sealapi.SecretKey:
-    """Return the secret key as a SEAL object on the chain of `parameters`."""
-    words = np.stack([secret_key.evaluations(prime) for prime in parameters.primes]).astype("<u8")
-    metadata = _PLAINTEXT_METADATA.pack(*parameters.key_parms_id, words.size, 1.0)
-    array = _header(HEADER.size + _COUNT.size + words.nbytes) + _COUNT.pack(words.size) + words.tobytes()
-    key = sealapi.SecretKey()
-    load(key, seal_context(parameters), _header(HEADER.size + len(metadata) + len(array)) + metadata + array)
-    return key
+def _switching_key(parameters: Parameters, source: _Polynomial, target: SecretKey) -> list[Residues]:
+    """Return one digit per data prime: encryptions under `target` of P times `source`, modulo that prime alone."""
+    digits = []
+    for index, prime in enumerate(parameters.data_primes):
+        field, words = PrimeField(prime), _encryption_of_zero(parameters, target)
+        lifted = field.multiply(source(prime), field.montgomery(parameters.special_prime % prime))
+        words[0, index] = field.add(words[0, index], lifted)
+        digits.append(words)
+    return digits
 
 
-def _generator(parameters: Parameters, secret_key: SecretKey) -> sealapi.KeyGenerator:
-    return sealapi.KeyGenerator(seal_context(parameters), seal_secret_key(parameters, secret_key))
+def _encryption_of_zero(parameters: Parameters, secret_key: SecretKey) -> Residues:
+    """Return (2, primes, N): -(a s + e) and a modulo every prime, the special one included."""
+    error = centred_binomial(parameters.poly_modulus_degree)
+    rows = [_masked_error(prime, secret_key.evaluations(prime), error) for prime in parameters.primes]
+    return np.stack(rows, axis=1)
 
 
-def _header(total: int) -> bytes:
-    return HEADER.pack(SEAL_MAGIC, HEADER.size, *SEAL_VERSION, COMPRESSION_NONE, 0, total)
+def _masked_error(prime: int, secret: Residues, error: np.typing.NDArray[np.int64]) -> Residues:
+    field, mask = PrimeField(prime), uniform_residues(prime, secret.size)
+    noise = transform(secret.size, prime).forward(field.reduce_signed(error))
+    total = field.add(field.multiply(mask, field.montgomery(secret)), noise)
+    return np.stack([field.subtract(np.zeros_like(total), total), mask])
+
+
+def _square(secret_key: SecretKey, prime: int) -> Residues:
+    field, values = PrimeField(prime), secret_key.evaluations(prime)
+    return field.multiply(values, field.montgomery(values))

@@ -29,6 +29,8 @@ import numpy.typing as npt
 
 from secure_ds.ckks.bounds import NoiseModel
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED, Encryption
+from secure_ds.ckks.keying import Keying
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.slots import split
 
@@ -127,6 +129,7 @@ def plan_norm_check(
     n_blocks: int,
     eta: float,
     n_labels: int = 1,
+    encryption: Encryption = SYMMETRIC_SEEDED,
 ) -> NormCheckPlan:
     """Plan the norm check of a data set, or say why it could not tell.
 
@@ -138,6 +141,7 @@ def plan_norm_check(
         n_blocks: ciphertexts per column, at most `MAX_BLOCKS`.
         eta: tolerance, at most `MAX_ETA`.
         n_labels: label columns: 1, or the number of classes.
+        encryption: how the columns were encrypted.
 
     Raises:
         PlanRefused: `reason` is ``out_of_range`` or ``eta_too_small``.
@@ -153,18 +157,19 @@ def plan_norm_check(
     lift_bits = math.floor(math.log2(parameters.modulus(LEVEL)) - 2 * math.log2(input_scale)) - _SPARE_BITS
     _require(lift_bits >= 0, f"input_scale must leave {_SPARE_BITS} bits beside its square at level {LEVEL}")
     plan = NormCheckPlan(parameters, input_scale, n_records, n_features, n_labels, n_blocks, eta, 1 << lift_bits)
-    _check_resolution(plan)
+    _check_resolution(plan, Keying(encryption))
     return plan
 
 
-def _check_resolution(plan: NormCheckPlan) -> None:
+def _check_resolution(plan: NormCheckPlan, keying: Keying) -> None:
     """Keep the check's own error, and what the errors of a row of honest columns change, below eta/16 each.
 
     Conjugation adds one key switching per column, scaled down by the lift, which meets a slot of modulus at most
     sqrt(2) and then 2 (1 + J). The two relinearisations and the conjugation of Q add theirs at the product's scale:
     2 |1 + J| for P, 3 |1 - J| for Q and its conjugate. A row's error d changes a sum of squares by 2|d| + |d|^2.
     """
-    noise = NoiseModel(plan.parameters, n_columns=plan.n_features + 1 + plan.n_labels, n_blocks=plan.n_blocks)
+    n_columns = plan.n_features + 1 + plan.n_labels
+    noise = NoiseModel(plan.parameters, n_columns=n_columns, n_blocks=plan.n_blocks, keying=keying)
     switching = noise.slot_factor * noise.key_switching(LEVEL)
     columns = 1.1 * switching * math.sqrt(noise.n_columns) / plan.lifted_scale
     own = columns + 5 * math.sqrt(2) * switching / plan.scale

@@ -32,7 +32,9 @@ from secure_ds.ckks.circuit import FLOAT_SLACK, NOISE_TAIL, Circuit, require_lev
 from secure_ds.ckks.circuit_error import StepError
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.input_files import input_file_bytes
 from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
+from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.layers.activation import CubicSigmoid, fit_sigmoid
 from secure_ds.ckks.norm_plan import plan_norm_check
 from secure_ds.ckks.packing import positions
@@ -59,6 +61,7 @@ class CircuitPlan:
         radius: bound R on the l2 norm of the weights.
         eta: tolerance of the norm check, see the module's guarantee.
         max_sigma: largest deviation of noise the answer has room for.
+        keying: how the columns were encrypted, and whether answers change the key.
         sigmoid: the cubic, fitted on +-radius * (1 + eta).
         scales: scale of every value of the step.
         rho: bound on |p(z) - y|.
@@ -74,6 +77,7 @@ class CircuitPlan:
     radius: float
     eta: float
     max_sigma: float
+    keying: Keying
     sigmoid: CubicSigmoid
     scales: Scales
     rho: float
@@ -118,7 +122,7 @@ class CircuitPlan:
     @property
     def input_bytes(self) -> int:
         """Size of one uploaded ciphertext."""
-        return ciphertext_bytes(self.parameters, self.input_level)
+        return input_file_bytes(self.parameters, self.keying.encryption)
 
     @property
     def answer_bytes(self) -> int:
@@ -147,6 +151,7 @@ class CircuitPlan:
             "radius": self.radius.hex(),
             "eta": self.eta.hex(),
             "max_sigma": self.max_sigma.hex(),
+            "keying": self.keying.to_json(),
             "linear": self.sigmoid.linear.hex(),
             "cubic": self.sigmoid.cubic.hex(),
             "weight_scale": self.scales.weights,
@@ -175,6 +180,7 @@ class CircuitPlan:
                 radius=float.fromhex(value["radius"]),
                 eta=float.fromhex(value["eta"]),
                 max_sigma=float.fromhex(value["max_sigma"]),
+                keying=Keying.from_json(value["keying"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise PlanRefused("not_a_plan", f"not a plan in the form {PLAN_FORMAT}: {error}") from error
@@ -193,6 +199,7 @@ def plan_logistic(
     radius: float,
     eta: float,
     max_sigma: float = DEFAULT_MAX_SIGMA,
+    keying: Keying = FRESH,
 ) -> CircuitPlan:
     """Plan a training step, or say why there cannot be one.
 
@@ -205,16 +212,23 @@ def plan_logistic(
         radius: bound on the l2 norm of the weights.
         eta: tolerance of the norm check.
         max_sigma: largest deviation of noise that will be added, in units of the gradient sum.
+        keying: how the columns were encrypted, and whether answers change the key.
 
     Raises:
         PlanRefused: `reason` is one of ``out_of_range``, ``too_few_levels``, ``no_head_room``, ``eta_too_small``.
     """
     _check_ranges(parameters, radius, max_sigma)
     plan_norm_check(
-        parameters, input_scale=input_scale, n_records=n_records, n_features=n_features, n_blocks=n_blocks, eta=eta
+        parameters,
+        input_scale=input_scale,
+        n_records=n_records,
+        n_features=n_features,
+        n_blocks=n_blocks,
+        eta=eta,
+        encryption=keying.encryption,
     )
     sigmoid = fit_sigmoid(radius * (1 + eta))
-    noise = NoiseModel(parameters, n_columns=n_features + 2, n_blocks=n_blocks)
+    noise = NoiseModel(parameters, n_columns=n_features + 2, n_blocks=n_blocks, keying=keying)
     secret_part = noise.encryption_operator / input_scale
     input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
     z_max = radius * (1 + eta) + radius * input_error
@@ -234,6 +248,7 @@ def plan_logistic(
         radius=radius,
         eta=eta,
         max_sigma=max_sigma,
+        keying=keying,
         sigmoid=sigmoid,
         scales=scales,
         rho=rho,

@@ -73,6 +73,13 @@ class SecretKey:
         residues = PrimeField(prime).reduce_signed(self._coefficients.astype(np.int64))
         return transform(self.degree, prime).forward(residues)
 
+    def automorphism(self, element: int) -> "SecretKey":
+        """Return s(X^g), g = `element` odd: as secret as the key itself, and as much to be wiped."""
+        places = np.arange(self.degree) * element % (2 * self.degree)
+        turned = np.empty_like(self._coefficients)
+        turned[places % self.degree] = np.where(places < self.degree, self._coefficients, -self._coefficients)
+        return SecretKey(turned)
+
     def wipe(self) -> None:
         """Overwrite the coefficients with zeros; the key is of no further use."""
         self._coefficients[:] = 0

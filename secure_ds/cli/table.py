@@ -22,6 +22,10 @@ DATASET = LazyGroup(
         "ls": Row(f"{_COMMANDS}.dataset.ls:ls", "List the data sets that you may see."),
         "show": Row(f"{_COMMANDS}.dataset.show:show", "Show a data set."),
         "budget": Row(f"{_COMMANDS}.dataset.budget:budget", "Show what a data set may still release."),
+        "rotate": Row(
+            f"{_COMMANDS}.dataset.rotate:rotate",
+            "Give a data set's files a new secret key, when the old one has given all its answers.",
+        ),
     },
 )
 

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED
 from secure_ds.ckks.key_files import KEY_NAMES
 from secure_ds.ckks.keys import generate_key_files, generate_secret_key
 from secure_ds.ckks.profiles import Profile
@@ -118,7 +119,7 @@ def write_package(
         ValueError: the custodian's key is not on P-256.
     """
     matrix = design_matrix(records, declaration)
-    _prepare(directory)
+    prepare_directory(directory)
     profile, parameters, dataset_id = declaration.profile, declaration.profile.parameters, new_id("ds")
     public_key = upload_key.public_key().public_bytes_raw().hex()
     n_labels = matrix.shape[1] - declaration.feature_map.n_features - 1
@@ -138,15 +139,17 @@ def write_package(
         feature_map=declaration.feature_map,
         classes=declaration.classes,
         parameters=parameters,
+        encryption=SYMMETRIC_SEEDED,
         input_scale=profile.input_scale.hex(),
         eta=profile.eta.hex(),
         upload_key=public_key,
         sealed_key=FileReference(digest=digest_bytes(sealed), bytes=len(sealed)),
         evaluation_keys=keys,
         blocks=blocks,
+        rotation=None,
     )
     (directory / SEALED_KEY_FILE).write_bytes(sealed)
-    _write_last(directory / DESCRIPTOR_FILE, sign_descriptor(descriptor, upload_key))
+    write_last(directory / DESCRIPTOR_FILE, sign_descriptor(descriptor, upload_key))
     return descriptor
 
 
@@ -161,7 +164,7 @@ class Package:
             InvalidEnvelope, InvalidDescriptor: the descriptor is not the owner's or not valid.
         """
         self._directory = directory
-        self.envelope = _read(directory / DESCRIPTOR_FILE)
+        self.envelope = read_file(directory / DESCRIPTOR_FILE)
         self.descriptor = open_descriptor(self.envelope, upload_key)
         for reference in self.blobs():
             _require_length(self.path(reference), reference.bytes)
@@ -227,19 +230,22 @@ def _blob_name(digest: str) -> str:
     return digest.removeprefix("sha256:")
 
 
-def _prepare(directory: Path) -> None:
+def prepare_directory(directory: Path) -> None:
+    """Make a directory for a package. Raises `InvalidPackage`: it is not empty."""
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise InvalidPackage(f"{directory.name}: the directory for a new package must be empty")
 
 
-def _write_last(path: Path, data: bytes) -> None:
+def write_last(path: Path, data: bytes) -> None:
+    """Write the file that makes a directory a finished package, in one step."""
     partial = path.with_suffix(".partial")
     partial.write_bytes(data)
     os.replace(partial, path)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Return a file of a package. Raises `InvalidPackage`: it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -247,7 +253,7 @@ def _read(path: Path) -> bytes:
 
 
 def _verified(path: Path, reference: FileReference) -> bytes:
-    data = _read(path)
+    data = read_file(path)
     if digest_bytes(data) != reference.digest:
         raise InvalidPackage(f"{path.name} is not the file that the descriptor lists")
     return data

@@ -27,8 +27,8 @@ from secure_ds.custodian.errors import (
     StepOutOfOrder,
 )
 from secure_ds.custodian.grants import open_grant, plan_of_job, require_within_limits
+from secure_ds.custodian.held_keys import held_key, key_facts, require_not_rotated, unwrapped
 from secure_ds.custodian.journal import Confirmation, Registration, Spend
-from secure_ds.custodian.registration import held_key, key_facts, unwrapped
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.jobs.evaluation import Attestation
 from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
@@ -43,6 +43,7 @@ def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer
 
     Raises:
         GrantInvalid, KeyUnknown, PlanMismatch: the question is not about a job this custodian consented to.
+        KeyRotated: the key has a successor; what was answered before is still repeated.
         StepConflict: the step was paid for with another ciphertext; logged.
         FenceStale, StepOutOfOrder, SpendMissing, LimitExceeded, PolicyRefused: it is not this step's turn.
         CiphertextRejected: the ciphertext is not of the plan's form.
@@ -57,6 +58,7 @@ def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer
     if stored := _stored_answer(context, registration, question, digest):
         deliver(context)
         return StepAnswer(step=question.step, answer=[str(value) for value in stored], replayed=True)
+    require_not_rotated(context, registration.dataset_id)
     _check_turn(context, plan, question, digest)
     _check_form(plan, descriptor, question.step, ciphertexts)
     witnesses = require_confirmed(context, registration, plan, question, digest)

@@ -22,9 +22,9 @@ from secure_ds.custodian.checkpoints import checkpoint
 from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry
 from secure_ds.custodian.errors import CertificateRefused
 from secure_ds.custodian.grants import open_grant, plan_of_job
+from secure_ds.custodian.held_keys import held_key
 from secure_ds.custodian.journal import Confirmation, Registration, Spend
 from secure_ds.custodian.keyring import CERTIFICATES
-from secure_ds.custodian.registration import held_key
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.privacy.errors import DeltaTooSmall
 from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED, epsilon_of
@@ -129,7 +129,7 @@ def _statement(
         algorithm=granted.request.algorithm,
         plan=plan.to_json(),
         plan_digest=plan.digest,
-        data=[_data_claim(registration, descriptor)],
+        data=[_data_claim(context, registration, descriptor)],
         privacy=_privacy_claim(descriptor, plan),
         custody=_custody_claim(context, registration, descriptor, plan),
         evaluation=evaluation_claim(plan, confirmations),
@@ -168,7 +168,8 @@ def _ledger(spends: Sequence[Spend], confirmations: Sequence[Confirmation]) -> l
     ]
 
 
-def _data_claim(registration: Registration, descriptor: DatasetDescriptor) -> DataSetClaim:
+def _data_claim(context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor) -> DataSetClaim:
+    rotation_key = context.journal.rotation_key(descriptor.dataset_id)
     return DataSetClaim(
         id=descriptor.dataset_id,
         tenant=registration.tenant,
@@ -180,6 +181,7 @@ def _data_claim(registration: Registration, descriptor: DatasetDescriptor) -> Da
         upload_key=descriptor.upload_key,
         limit_epsilon=descriptor.limits.epsilon,
         limit_delta=descriptor.limits.delta,
+        rotation_key=None if rotation_key is None else digest_bytes(rotation_key),
         norms="verified",
     )
 
@@ -214,6 +216,7 @@ def _custody_claim(
     return CustodyClaim(
         statistical_bits=plan.statistical_bits,
         max_decryptions=descriptor.limits.max_decryptions,
+        prior_decryptions=descriptor.prior_decryptions,
         decryptions_used=context.journal.releases(registration.dataset_id),
         keystore=context.keyring.public_keys().keystore,
         security_table=SECURITY_TABLE,

@@ -25,6 +25,13 @@ class KeyUnknown(CustodianRefusal):
     code = "key_unknown"
 
 
+class KeyRotated(CustodianRefusal):
+    """The key has a successor and answers nothing more."""
+
+    code = "key_rotated"
+    remedy = "use the data set that succeeds this one"
+
+
 class CheckRefused(CustodianRefusal):
     """This block's norms were checked before, with other ciphertexts; there is one verdict a block."""
 

@@ -15,9 +15,9 @@ from secure_ds.ckks.errors import PlanRefused
 from secure_ds.custodian.confirmation import require_evaluators
 from secure_ds.custodian.context import CustodianContext, ask_policy, entry, log_now
 from secure_ds.custodian.errors import GrantInvalid, LimitExceeded, NotVerified, PlanMismatch
+from secure_ds.custodian.held_keys import held_key, key_facts, norms_passed, require_not_rotated
 from secure_ds.custodian.journal import Registration
 from secure_ds.custodian.keyring import GRANTS
-from secure_ds.custodian.registration import held_key, key_facts
 from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.services.planning import ledger_limit, plan_for
@@ -33,10 +33,11 @@ def grant(context: CustodianContext, message: GrantRequest) -> Grant:
     """Consent to a job, if its plan is right and the owner's limits would cover all of it.
 
     Raises:
-        KeyUnknown, NotVerified, PlanMismatch, EvaluatorsMissing, LimitExceeded, PolicyRefused.
+        KeyUnknown, KeyRotated, NotVerified, PlanMismatch, EvaluatorsMissing, LimitExceeded, PolicyRefused.
     """
     registration, descriptor = held_key(context, message.request.dataset_id)
-    if context.journal.checks_passed(registration.dataset_id) != descriptor.n_blocks:
+    require_not_rotated(context, registration.dataset_id)
+    if not norms_passed(context, descriptor):
         raise NotVerified("the data set has not passed the norm check")
     plan = plan_of_job(context, descriptor, message)
     require_evaluators(context, plan)
@@ -93,12 +94,14 @@ def require_within_limits(
 ) -> None:
     """Hold a cost against what the owner signed, by the custodian's own journal.
 
+    The budget is that of all keys the files ever had; decryptions are counted key by key, earlier ones as used up.
+
     Raises:
         LimitExceeded: it is not covered; the refusal is in the log.
     """
     limit = ledger_limit(descriptor)
-    spent = context.journal.units_spent(registration.dataset_id)
-    used = context.journal.releases(registration.dataset_id)
+    spent = context.journal.units_spent(context.journal.line(registration.dataset_id))
+    used = descriptor.prior_decryptions + context.journal.releases(registration.dataset_id)
     if spent + units > limit.units or used + releases > limit.releases:
         refused = entry(
             "key:use",

@@ -55,6 +55,13 @@ keys = Table(
     Column("envelope", LargeBinary, nullable=False),
     Column("wrapped_secret", LargeBinary, nullable=False),
 )
+successions = Table(
+    "successions",
+    metadata,
+    Column("dataset_id", String, primary_key=True),
+    Column("parent", String, nullable=False, unique=True),
+    Column("rotation_key", LargeBinary, nullable=False),
+)
 checks = Table(
     "checks",
     metadata,
@@ -126,6 +133,15 @@ class Registration:
     descriptor_digest: str
     envelope: bytes
     wrapped_secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """A data set whose key took over from its parent's, with the public key that moves answers to it."""
+
+    dataset_id: str
+    parent: str
+    rotation_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +231,24 @@ class Journal:
         row = self._one(select(keys).where(keys.c.dataset_id == dataset_id))
         return None if row is None else Registration(**row._mapping)
 
+    def successor(self, dataset_id: str) -> str | None:
+        """Return the data set whose key took over from this one's, if any."""
+        row = self._one(select(successions.c.dataset_id).where(successions.c.parent == dataset_id))
+        return None if row is None else str(row[0])
+
+    def rotation_key(self, dataset_id: str) -> bytes | None:
+        """Return the key that moves answers to a data set that succeeds another one."""
+        row = self._one(select(successions.c.rotation_key).where(successions.c.dataset_id == dataset_id))
+        return None if row is None else bytes(row[0])
+
+    def line(self, dataset_id: str) -> list[str]:
+        """Return the data set and all whose keys it took over, newest first: they are one set of records."""
+        found, parent = [dataset_id], self._parent(dataset_id)
+        while parent is not None:
+            found.append(parent)
+            parent = self._parent(parent)
+        return found
+
     def check(self, dataset_id: str, block: int) -> Check | None:
         """Return the verdict given on a block, if any."""
         row = self._one(select(checks).where(checks.c.dataset_id == dataset_id, checks.c.block == block))
@@ -242,9 +276,9 @@ class Journal:
         with self._engine.connect() as connection:
             return [Confirmation(**row._mapping) for row in connection.execute(query)]
 
-    def units_spent(self, dataset_id: str) -> int:
-        """Sum the units ever paid from a data set."""
-        query = select(func.coalesce(func.sum(spends.c.units), 0)).where(spends.c.dataset_id == dataset_id)
+    def units_spent(self, dataset_ids: Sequence[str]) -> int:
+        """Sum the units ever paid from data sets."""
+        query = select(func.coalesce(func.sum(spends.c.units), 0)).where(spends.c.dataset_id.in_(dataset_ids))
         row = self._one(query)
         return 0 if row is None else int(row[0])
 
@@ -292,6 +326,10 @@ class Journal:
         with self._engine.connect() as connection:
             return [(event_id, json.loads(draft)) for event_id, draft in connection.execute(query)]
 
+    def _parent(self, dataset_id: str) -> str | None:
+        row = self._one(select(successions.c.parent).where(successions.c.dataset_id == dataset_id))
+        return None if row is None else str(row[0])
+
     def _one(self, query: Any) -> Row[Any] | None:
         with self._engine.connect() as connection:
             return connection.execute(query).first()
@@ -310,6 +348,10 @@ class Page:
     def registered(self, registration: Registration) -> None:
         """Write down a data set's key."""
         self._add(keys, **_fields(registration))
+
+    def succeeded(self, succession: Succession) -> None:
+        """Write down that a key took over from another, which ends the other; there is one successor at most."""
+        self._add(successions, **_fields(succession))
 
     def checked(self, check: Check) -> None:
         """Write down a verdict."""

@@ -15,8 +15,8 @@ from secure_ds.ckks.errors import DecryptionFailed
 from secure_ds.core.digest import digest_bytes
 from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry
 from secure_ds.custodian.errors import CheckRefused, CiphertextRejected
+from secure_ds.custodian.held_keys import held_key, key_facts, unwrapped
 from secure_ds.custodian.journal import Check, Registration
-from secure_ds.custodian.registration import held_key, key_facts, unwrapped
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.services.planning import norm_plan_for
 from secure_ds.wire.custodian import NormCheck, NormVerdict

@@ -10,13 +10,14 @@ import hmac
 from dataclasses import replace
 
 from hsm.errors import SealBroken
-from policies.entities import KeySet
 from secure_ds.ckks.errors import DecryptionFailed
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.core.digest import digest_bytes
 from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry
-from secure_ds.custodian.errors import KeyRejected, KeyUnknown
+from secure_ds.custodian.errors import KeyRejected
+from secure_ds.custodian.held_keys import wrapping_context
 from secure_ds.custodian.journal import Registration
+from secure_ds.custodian.rotation import require_may_succeed, succession
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.errors import DataError
 from secure_ds.data.sealing import sealing_info
@@ -24,11 +25,16 @@ from secure_ds.data.signed import open_own_descriptor
 from secure_ds.wire.custodian import KeyRegistration
 
 
-def register(context: CustodianContext, message: KeyRegistration) -> None:
+def register(context: CustodianContext, message: KeyRegistration) -> bytes | None:
     """Open the sealed key once, wrap it under the tenant's key and write it down.
 
+    Returns:
+        The rotation key, when the data set succeeds another one.
+
     Raises:
-        KeyRejected: signature, limits or seal do not hold, or the data set has another key already.
+        KeyRejected: signature, limits or seal do not hold, the data set has another key already, or it may not succeed
+            the one that its descriptor names.
+        KeyUnknown: it succeeds a data set whose key is not here.
     """
     envelope = message.envelope.model_dump_json().encode()
     descriptor = _open(envelope)
@@ -38,34 +44,7 @@ def register(context: CustodianContext, message: KeyRegistration) -> None:
     elif not hmac.compare_digest(known.descriptor_digest, descriptor.digest) or known.owner != message.owner:
         raise KeyRejected("this data set id is registered with another descriptor")
     deliver(context)
-
-
-def held_key(context: CustodianContext, dataset_id: str) -> tuple[Registration, DatasetDescriptor]:
-    """Return a data set's key row and the limits its owner signed, verified again.
-
-    Raises:
-        KeyUnknown: there is none.
-    """
-    registration = context.journal.registration(dataset_id)
-    if registration is None:
-        raise KeyUnknown("the custodian holds no key for this data set")
-    return registration, open_own_descriptor(registration.envelope)
-
-
-def unwrapped(context: CustodianContext, registration: Registration) -> SecretKey:
-    """Return the secret key, for use in a `with` block that wipes it."""
-    return SecretKey.from_bytes(context.keyring.unwrap_secret(registration.wrapped_secret, _context(registration)))
-
-
-def key_facts(context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor) -> KeySet:
-    """The key as the policies see it; its state is by the custodian's own count of passed checks."""
-    passed = context.journal.checks_passed(registration.dataset_id)
-    return KeySet(
-        id=registration.dataset_id,
-        tenant=registration.tenant,
-        purposes=frozenset(descriptor.limits.purposes),
-        state="ready" if passed == descriptor.n_blocks else "checking",
-    )
+    return context.journal.rotation_key(descriptor.dataset_id)
 
 
 def _open(envelope: bytes) -> DatasetDescriptor:
@@ -76,6 +55,7 @@ def _open(envelope: bytes) -> DatasetDescriptor:
 
 
 def _take(context: CustodianContext, message: KeyRegistration, envelope: bytes, descriptor: DatasetDescriptor) -> None:
+    require_may_succeed(context, descriptor, message.owner)
     secret = _unseal(context, message, descriptor)
     registration = Registration(
         dataset_id=descriptor.dataset_id,
@@ -85,17 +65,24 @@ def _take(context: CustodianContext, message: KeyRegistration, envelope: bytes, 
         envelope=envelope,
         wrapped_secret=b"",
     )
-    wrapped = context.keyring.wrap_secret(descriptor.tenant, secret, _context(registration))
+    wrapped = context.keyring.wrap_secret(descriptor.tenant, secret, wrapping_context(registration))
+    followed = succession(context, descriptor, secret)
     event_id = f"key:register/{descriptor.dataset_id}"
     draft = entry(
         "key:register",
         descriptor.tenant,
         dataset_id=descriptor.dataset_id,
-        details={"descriptor": descriptor.digest, "upload_key": descriptor.upload_key},
+        details={
+            "descriptor": descriptor.digest,
+            "upload_key": descriptor.upload_key,
+            **({"parent": followed.parent, "rotation_key": digest_bytes(followed.rotation_key)} if followed else {}),
+        },
         event_id=event_id,
     )
     with context.journal.append() as page:
         page.registered(replace(registration, wrapped_secret=wrapped))
+        if followed is not None:
+            page.succeeded(followed)
         page.announce(event_id, as_json(draft))
 
 
@@ -113,7 +100,3 @@ def _unseal(context: CustodianContext, message: KeyRegistration, descriptor: Dat
     except (SealBroken, DecryptionFailed):
         raise KeyRejected("the sealed secret key cannot be opened for this data set") from None
     return secret
-
-
-def _context(registration: Registration) -> bytes:
-    return f"ckks-secret-key/1/{registration.dataset_id}/{registration.descriptor_digest}".encode()

@@ -5,6 +5,7 @@ says; refusals are in the audit log and answered 409 with a code, parts that do 
 unexpected is 500 without a word.
 """
 
+import base64
 import logging
 import os
 import socket
@@ -25,8 +26,9 @@ from secure_ds.custodian.checkpoints import checkpoint
 from secure_ds.custodian.context import CustodianContext, deliver, entry, log_now
 from secure_ds.custodian.errors import CustodianRefusal
 from secure_ds.custodian.grants import grant
+from secure_ds.custodian.held_keys import held_key
 from secure_ds.custodian.norms import check_norms
-from secure_ds.custodian.registration import held_key, register
+from secure_ds.custodian.registration import register
 from secure_ds.store.errors import StoreUnavailable
 from secure_ds.wire.base import Message
 from secure_ds.wire.custodian import (
@@ -36,11 +38,11 @@ from secure_ds.wire.custodian import (
     CustodianHealth,
     DecryptionCount,
     DecryptionQuestion,
-    Done,
     GrantRequest,
     KeyRegistration,
     NormCheck,
     Nothing,
+    Registered,
     StepQuestion,
 )
 from secure_ds.wire.service import PublicKeys
@@ -139,9 +141,9 @@ def _reply(status: int, message: Message) -> Response:
     return Response(message.model_dump_json(), status=status, mimetype="application/json")
 
 
-def _register(context: CustodianContext, message: KeyRegistration) -> Done:
-    register(context, message)
-    return Done()
+def _register(context: CustodianContext, message: KeyRegistration) -> Registered:
+    key = register(context, message)
+    return Registered(rotation_key=None if key is None else base64.b64encode(key).decode())
 
 
 def _decryptions(context: CustodianContext, message: DecryptionQuestion) -> DecryptionCount:
@@ -150,6 +152,7 @@ def _decryptions(context: CustodianContext, message: DecryptionQuestion) -> Decr
         dataset_id=message.dataset_id,
         used=context.journal.releases(registration.dataset_id),
         limit=descriptor.limits.max_decryptions,
+        prior=descriptor.prior_decryptions,
         checks=context.journal.checks_made(registration.dataset_id),
     )
 

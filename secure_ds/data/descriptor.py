@@ -21,7 +21,7 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from secure_ds.ckks.errors import InvalidParameters
-from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.input_files import Encryption, input_file_bytes
 from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
 from secure_ds.ckks.norm_plan import MAX_ETA
 from secure_ds.ckks.parameters import Parameters
@@ -30,6 +30,7 @@ from secure_ds.data.errors import InvalidDescriptor
 from secure_ds.data.feature_maps import FeatureMap
 
 MAX_RECORDS = 2**24
+MAX_PRIOR_DECRYPTIONS = 2**24
 MAX_CLASSES = 64
 
 
@@ -45,6 +46,7 @@ def _parameters(value: object) -> Parameters:
 Class = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+DatasetId = Annotated[str, Field(pattern=r"^ds_[a-z2-7]{26}$")]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 CkksParameters = Annotated[Parameters, PlainValidator(_parameters), PlainSerializer(Parameters.to_json)]
 
@@ -104,6 +106,22 @@ class PrivacyUnit(_Closed):
     records_per_person: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
+class Rotation(_Closed):
+    """What a data set with a new key says of the one it succeeds: same files, same budget, another key for answers.
+
+    Attributes:
+        parent: the data set whose key answers nothing more.
+        parent_descriptor: digest of that one's descriptor.
+        files_of: the data set whose files these are, and under whose key they were encrypted: the first of the line.
+        prior_decryptions: releases that the keys before this one were allowed, all together.
+    """
+
+    parent: DatasetId
+    parent_descriptor: Digest
+    files_of: DatasetId
+    prior_decryptions: Annotated[int, Field(ge=1, le=MAX_PRIOR_DECRYPTIONS)]
+
+
 class DatasetDescriptor(_Closed):
     """One encrypted data set.
 
@@ -111,16 +129,18 @@ class DatasetDescriptor(_Closed):
         n_records: number of records, public by design.
         n_features: d, the bias included.
         classes: names of the label's classes, in the order of the labels 0, 1, ...
+        encryption: how every ciphertext was made; see `secure_ds.ckks.input_files`.
         input_scale: exact scale of every ciphertext, as `float.hex` writes it.
         eta: tolerance of the norm check at upload, as `float.hex` writes it.
         sealed_key: the CKKS secret key, sealed to the custodian.
         evaluation_keys: every key file the ring needs, in the order of their names.
         blocks: every ciphertext, in order of column, then block.
         upload_key: raw Ed25519 public key that signs this descriptor, hexadecimal.
+        rotation: of which data set this is the successor, if it is one; see `secure_ds.data.rotation`.
     """
 
     format: Literal["secure-ds/dataset/2"] = "secure-ds/dataset/2"
-    dataset_id: Annotated[str, Field(pattern=r"^ds_[a-z2-7]{26}$")]
+    dataset_id: DatasetId
     tenant: Tenant
     unit: PrivacyUnit
     limits: Limits
@@ -129,12 +149,24 @@ class DatasetDescriptor(_Closed):
     feature_map: FeatureMap
     classes: Annotated[tuple[Class, ...], Field(min_length=2, max_length=MAX_CLASSES)]
     parameters: CkksParameters
+    encryption: Encryption
     input_scale: str
     eta: str
     upload_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     sealed_key: FileReference
     evaluation_keys: tuple[KeyFile, ...]
     blocks: tuple[ColumnBlock, ...]
+    rotation: Rotation | None
+
+    @property
+    def files_of(self) -> str:
+        """The data set that the files were uploaded for: this one, or the first of its line."""
+        return self.dataset_id if self.rotation is None else self.rotation.files_of
+
+    @property
+    def prior_decryptions(self) -> int:
+        """Releases that earlier keys of the same files were allowed."""
+        return 0 if self.rotation is None else self.rotation.prior_decryptions
 
     @property
     def scale(self) -> float:
@@ -214,9 +246,9 @@ class DatasetDescriptor(_Closed):
         in_order = all((entry.column, entry.block) == place for entry, place in zip(self.blocks, places, strict=False))
         if len(self.blocks) != self.n_columns * self.n_blocks or not in_order:
             raise ValueError(f"blocks must list {self.n_columns} columns x {self.n_blocks} blocks once each, in order")
-        size = ciphertext_bytes(self.parameters, self.parameters.top_level)
+        size = input_file_bytes(self.parameters, self.encryption)
         if any(entry.bytes != size for entry in self.blocks):
-            raise ValueError(f"every ciphertext has {size} bytes under these parameters")
+            raise ValueError(f"every {self.encryption} ciphertext has {size} bytes under these parameters")
         if len({entry.digest for entry in self.blocks}) != len(self.blocks):
             raise ValueError("two blocks are the same file")
 

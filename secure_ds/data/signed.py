@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from secure_ds.ckks.format import check_ciphertext
+from secure_ds.ckks.input_files import check_input_file
 from secure_ds.ckks.key_files import check_key_file
 from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
 from secure_ds.data.envelope import MAX_ENVELOPE_BYTES
@@ -45,8 +45,7 @@ def check_blob(data: bytes | memoryview, descriptor: DatasetDescriptor, kind: st
         MalformedCiphertext: it is something else; says what is wrong and what would be right.
     """
     if kind == CIPHERTEXT_KIND:
-        parameters = descriptor.parameters
-        check_ciphertext(data, parameters, parameters.top_level, descriptor.scale)
+        check_input_file(data, descriptor.parameters, descriptor.scale, descriptor.encryption)
     else:
         check_key_file(kind, data, descriptor.parameters)
 

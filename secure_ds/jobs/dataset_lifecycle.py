@@ -1,8 +1,10 @@
-"""The life of a data set: `uploading -> checking -> ready | refused`.
+"""The life of a data set: `uploading -> checking -> ready | refused`, and `ready -> rotated`.
 
 Rules:
     - Once checking has begun nothing more is uploaded: what was checked is what will be used.
     - Only a data set that passed the check is `ready`; only a ready one may be trained on.
+    - A rotated data set has a successor with another key; its own answers nothing more. Its files stay: the successor
+      uses them, and what was trained on it can still be rechecked. They were checked, so a successor begins as `ready`.
     - A refused data set stays refused. Its owner corrects the records and registers another.
 """
 
@@ -19,13 +21,15 @@ class DatasetState(StrEnum):
     CHECKING = "checking"
     READY = "ready"
     REFUSED = "refused"
+    ROTATED = "rotated"
 
 
 _MOVES: Final[dict[DatasetState, frozenset[DatasetState]]] = {
     DatasetState.UPLOADING: frozenset({DatasetState.CHECKING}),
     DatasetState.CHECKING: frozenset({DatasetState.READY, DatasetState.REFUSED}),
-    DatasetState.READY: frozenset(),
+    DatasetState.READY: frozenset({DatasetState.ROTATED}),
     DatasetState.REFUSED: frozenset(),
+    DatasetState.ROTATED: frozenset(),
 }
 
 

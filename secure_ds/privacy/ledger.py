@@ -127,6 +127,21 @@ class Reservation:
         return 0 if self.settled else len(self.charges) - len(self.digests)
 
 
+def inherit(parent: Budget, limit: Limit) -> Budget:
+    """Open the budget of a data set whose records are those of another one, with another key.
+
+    Args:
+        parent: the other's budget; nothing is reserved in it, and nothing more will be spent.
+        limit: of the successor; its releases are those of the parent's limit and its own.
+
+    Raises:
+        InvalidPrivacyParameter: something is reserved, or what was spent leaves nothing within the limit.
+    """
+    if parent.reserved_units or parent.reserved_releases:
+        raise InvalidPrivacyParameter("a budget with reservations cannot be passed on")
+    return Budget(limit, spent_units=parent.spent_units, spent_releases=parent.limit.releases)
+
+
 def reserve(budget: Budget, job_id: str, charges: tuple[int, ...]) -> tuple[Budget, Reservation]:
     """Set a whole job's cost aside before it starts.
 

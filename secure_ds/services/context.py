@@ -19,6 +19,7 @@ from secure_ds.wire.custodian import (
     KeyRegistration,
     NormCheck,
     NormVerdict,
+    Registered,
     StepAnswer,
     StepQuestion,
 )
@@ -31,8 +32,11 @@ class Custody(Protocol):
     Every method raises `CustodyRefused` (the custodian said no, with its code and reason) or `CustodyUnavailable`.
     """
 
-    def register(self, message: KeyRegistration) -> None:
-        """Hand over a data set's sealed secret key; repeating the same message changes nothing."""
+    def register(self, message: KeyRegistration) -> Registered:
+        """Hand over a data set's sealed secret key; repeating the same message changes nothing.
+
+        Returns the rotation key as well, when the data set succeeds another one.
+        """
         ...
 
     def grant(self, message: GrantRequest) -> Grant:

@@ -16,13 +16,13 @@ from secure_ds.wire.custodian import (
     CustodianHealth,
     DecryptionCount,
     DecryptionQuestion,
-    Done,
     Grant,
     GrantRequest,
     KeyRegistration,
     NormCheck,
     NormVerdict,
     Nothing,
+    Registered,
     StepAnswer,
     StepQuestion,
 )
@@ -43,8 +43,8 @@ class RpcCustody:
         """Speak to the custodian that listens on a Unix socket."""
         return cls(httpx.HTTPTransport(uds=str(socket)))
 
-    def register(self, message: KeyRegistration) -> None:
-        self._ask("register", message, Done)
+    def register(self, message: KeyRegistration) -> Registered:
+        return self._ask("register", message, Registered)
 
     def grant(self, message: GrantRequest) -> Grant:
         return self._ask("grant", message, Grant)

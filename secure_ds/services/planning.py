@@ -1,5 +1,6 @@
 """The one place where a data set's descriptor and a request become a plan; service and custodian both call it."""
 
+from secure_ds.ckks.keying import Keying
 from secure_ds.ckks.norm_plan import NormCheckPlan, plan_norm_check
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.data.descriptor import DatasetDescriptor
@@ -45,21 +46,22 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DataFacts:
         n_classes=len(descriptor.classes),
         n_blocks=descriptor.n_blocks,
         parameters=descriptor.parameters,
+        keying=Keying(descriptor.encryption, rotated=descriptor.rotation is not None),
         input_scale=descriptor.scale,
         eta=descriptor.tolerance,
         records_per_person=descriptor.unit.records_per_person,
         limit_epsilon=descriptor.limits.epsilon,
         limit_delta=descriptor.limits.delta,
         max_decryptions=descriptor.limits.max_decryptions,
+        prior_decryptions=descriptor.prior_decryptions,
         coordinates=descriptor.coordinates,
         dual_evaluation_required=descriptor.limits.dual_evaluation_required,
     )
 
 
 def ledger_limit(descriptor: DatasetDescriptor) -> Limit:
-    """What the owner signed, as the budget ledger counts it."""
-    limits = descriptor.limits
-    return Limit(limits.epsilon, limits.delta, limits.max_decryptions, descriptor.coordinates)
+    """What the owner signed, as the budget ledger counts it: releases under all keys of the line."""
+    return descriptor_facts(descriptor).limit
 
 
 def ring_name(parameters: Parameters) -> str:
@@ -87,4 +89,5 @@ def norm_plan_for(descriptor: DatasetDescriptor) -> NormCheckPlan:
         n_blocks=descriptor.n_blocks,
         eta=descriptor.tolerance,
         n_labels=len(descriptor.label_columns),
+        encryption=descriptor.encryption,
     )

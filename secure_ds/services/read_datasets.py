@@ -8,6 +8,7 @@ from policies.entities import Tenant
 from policies.request import Request
 from policies.vocabulary import Door
 from secure_ds.core.principal import Caller
+from secure_ds.data.signed import open_own_descriptor
 from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED
 from secure_ds.privacy.mechanism import NEIGHBOURS
 from secure_ds.services.context import ServiceContext
@@ -16,6 +17,7 @@ from secure_ds.services.gate import Subject, permit, verb
 from secure_ds.services.lookups import find_dataset, page
 from secure_ds.services.views import dataset_view
 from secure_ds.store.rows import DatasetSummary
+from secure_ds.training.encrypted.flooding import promised_bits
 from secure_ds.wire.base import Page
 from secure_ds.wire.datasets import BudgetView, DatasetView, Envelope
 
@@ -72,7 +74,7 @@ def show_budget(context: ServiceContext, caller: Caller, dataset_id: str) -> Bud
         row = find_dataset(work, dataset_id)
         permit(context, work, caller, Action.DATASET_READ_BUDGET, dataset_facts(row), Subject(dataset_id=row.id))
         budget = work.ledger.budget(row.id)
-    used = context.custody.decryptions(row.id).used
+    decryptions = context.custody.decryptions(row.id)
     limit = budget.limit
     return BudgetView(
         dataset_id=row.id,
@@ -86,6 +88,9 @@ def show_budget(context: ServiceContext, caller: Caller, dataset_id: str) -> Bud
         mu_squared_reserved=budget.reserved_units / UNITS_PER_MU_SQUARED,
         neighbours=NEIGHBOURS,
         accountant=ACCOUNTANT,
-        decryptions_used=used,
-        decryptions_limit=limit.releases,
+        decryptions_used=decryptions.used,
+        decryptions_limit=decryptions.limit,
+        statistical_bits=promised_bits(open_own_descriptor(row.envelope).parameters),
+        tau=limit.releases,
+        decryptions_prior=decryptions.prior,
     )

@@ -10,19 +10,21 @@ from policies.verdict import Decision
 from secure_ds.core.principal import Caller
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.errors import DataError
-from secure_ds.data.signed import CIPHERTEXT_KIND, open_own_descriptor
+from secure_ds.data.signed import open_own_descriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.privacy.ledger import Limit
+from secure_ds.services.announced import announced_blobs
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.errors import InvalidDescriptor, StateConflict
 from secure_ds.services.gate import Subject, decide, record, verb
 from secure_ds.services.idempotency import Idempotency
 from secure_ds.services.planning import ledger_limit, ring_name
+from secure_ds.services.rotate_key import find_parent, succeed_parent
 from secure_ds.services.views import dataset_view
-from secure_ds.store.rows import BlobRow, DatasetRow
+from secure_ds.store.rows import DatasetRow
 from secure_ds.store.unit_of_work import UnitOfWork
-from secure_ds.wire.custodian import KeyRegistration
+from secure_ds.wire.custodian import KeyRegistration, Registered
 from secure_ds.wire.datasets import DatasetCreate, DatasetView
 
 
@@ -45,16 +47,20 @@ def register_dataset(
     with context.store.write() as work:
         if answered := once.answered(work, DatasetView):
             return _repeated(work, caller, answered, decision)
-    _register_key(context, caller, body)
+        parent = find_parent(context, work, caller, descriptor, body.sensitivity)
+    registered = _register_key(context, caller, body)
     with context.store.write() as work:
         if answered := once.answered(work, DatasetView):
             return _repeated(work, caller, answered, decision)
         if work.datasets.get(descriptor.dataset_id) is not None:
             raise StateConflict("a data set with this id exists already", remedy="encrypt again")
         row = _row(context, caller, body, descriptor, envelope)
-        work.datasets.add(row)
-        work.blobs.expect(row.id, _blobs(descriptor))
-        work.ledger.open(row.id, limit)
+        if parent is None:
+            work.datasets.add(row)
+            work.blobs.expect(row.id, announced_blobs(descriptor))
+            work.ledger.open(row.id, limit)
+        else:
+            row = succeed_parent(context, work, caller, parent, row, descriptor, registered.rotation_key)
         details = {"descriptor": row.descriptor_digest, "blobs": len(descriptor.blocks)}
         subject = Subject(dataset_id=row.id)
         record(work, caller, Action.DATASET_CREATE, subject, decision, outcome=Outcome.ALLOWED, details=details)
@@ -99,14 +105,14 @@ def _limit(descriptor: DatasetDescriptor) -> Limit:
     return limit
 
 
-def _register_key(context: ServiceContext, caller: Caller, body: DatasetCreate) -> None:
+def _register_key(context: ServiceContext, caller: Caller, body: DatasetCreate) -> Registered:
     message = KeyRegistration(
         envelope=body.envelope,
         sealed_key=body.sealed_key,
         owner=caller.principal.id,
     )
     try:
-        context.custody.register(message)
+        return context.custody.register(message)
     except CustodyRefused as refused:
         raise InvalidDescriptor(refused.detail, remedy=refused.remedy) from refused
 
@@ -131,11 +137,3 @@ def _row(
         sealed_key=base64.b64decode(body.sealed_key),
         created_at=context.clock.now(),
     )
-
-
-def _blobs(descriptor: DatasetDescriptor) -> list[BlobRow]:
-    keys = [BlobRow(key.digest, key.name, None, None, key.bytes) for key in descriptor.evaluation_keys]
-    blocks = [
-        BlobRow(entry.digest, CIPHERTEXT_KIND, entry.column, entry.block, entry.bytes) for entry in descriptor.blocks
-    ]
-    return keys + blocks

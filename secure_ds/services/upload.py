@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from policies.actions import Action
 from secure_ds.ckks.errors import MalformedCiphertext
+from secure_ds.ckks.key_files import ROTATION
 from secure_ds.core.principal import Caller
 from secure_ds.data.signed import check_blob, open_own_descriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
@@ -97,7 +98,8 @@ def download_blob(context: ServiceContext, caller: Caller, dataset_id: str, dige
         blob = _find_blob(work, row, digest)
     if not blob.complete:
         raise NotFound("this blob has not arrived yet")
-    return _pieces(context.blobs.open(row.id, digest))
+    place = row.id if blob.kind == ROTATION else open_own_descriptor(row.envelope).files_of
+    return _pieces(context.blobs.open(place, digest))
 
 
 @verb(Action.DATASET_UPLOAD)

@@ -1,11 +1,15 @@
 """Rows as messages."""
 
+from secure_ds.ckks.key_files import ROTATION
 from secure_ds.core.clock import timestamp
+from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.store.rows import DatasetSummary, JobRow, ModelRow, StepRow
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.datasets import DatasetView, Refusal
 from secure_ds.wire.jobs import JobView, StepView
 from secure_ds.wire.models import ModelView
+
+_VERIFIED = frozenset({DatasetState.READY, DatasetState.ROTATED})
 
 
 def dataset_view(work: UnitOfWork, row: DatasetSummary) -> DatasetView:
@@ -27,7 +31,8 @@ def dataset_view(work: UnitOfWork, row: DatasetSummary) -> DatasetView:
         created_at=timestamp(row.created_at),
         blobs_total=len(blobs),
         blobs_missing=sum(not blob.complete for blob in blobs),
-        norms="verified" if row.state == "ready" else "pending",
+        norms="verified" if row.state in _VERIFIED else "pending",
+        rotation_key=next((blob.digest for blob in blobs if blob.kind == ROTATION), None),
         refusal=Refusal(code=row.refusal_code, detail=row.refusal_detail or "") if row.refusal_code else None,
     )
 

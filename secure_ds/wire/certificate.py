@@ -34,6 +34,7 @@ class DataSetClaim(Message):
     upload_key: str
     limit_epsilon: float
     limit_delta: float
+    rotation_key: Digest | None = Field(description="what moved answers to the key in use, if it was rotated")
     norms: Literal["verified"] = Field(description="every block passed the custodian's norm check")
 
 
@@ -57,8 +58,11 @@ class PrivacyClaim(Message):
 class CustodyClaim(Message):
     """How the released decryptions are protected against key recovery."""
 
-    statistical_bits: float = Field(description="s, at the key's lifelong limit of decryptions")
-    max_decryptions: int = Field(description="tau")
+    statistical_bits: float = Field(
+        description="s over tau answers, tau: the limits of this key and of those before it"
+    )
+    max_decryptions: int = Field(description="answers that this key may give in its life")
+    prior_decryptions: int = Field(description="answers that earlier keys of the same files were allowed")
     decryptions_used: int
     keystore: str
     security_table: str

@@ -103,8 +103,10 @@ class Nothing(Message):
     """A question without arguments."""
 
 
-class Done(Message):
-    """An act without a result was carried out."""
+class Registered(Message):
+    """The key is in custody."""
+
+    rotation_key: Base64 | None = Field(description="moves answers to the new key, when the data set succeeds another")
 
 
 class CheckpointSize(Message):
@@ -125,6 +127,7 @@ class DecryptionCount(Message):
     dataset_id: DatasetId
     used: Count = Field(description="noisy answers given")
     limit: Count
+    prior: Count = Field(description="noisy answers that earlier keys of the same files were allowed")
     checks: Count = Field(description="norm checks decrypted, of which one bit each left the custodian")
 
 

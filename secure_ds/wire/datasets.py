@@ -43,7 +43,7 @@ class DatasetView(Message):
     tenant: str
     owner: str
     name: str
-    state: str = Field(description="uploading, checking, ready or refused")
+    state: str = Field(description="uploading, checking, ready, refused, or rotated: a successor has the key")
     sensitivity: int
     n_records: int
     n_features: int
@@ -55,6 +55,9 @@ class DatasetView(Message):
     blobs_total: int
     blobs_missing: int
     norms: str = Field(description="verified, or pending until the upload check has passed")
+    rotation_key: Digest | None = Field(
+        default=None, description="of a data set that succeeds another one: the file that moves answers to its key"
+    )
     refusal: Refusal | None = None
 
 
@@ -72,8 +75,11 @@ class BudgetView(Message):
     mu_squared_reserved: float
     neighbours: str
     accountant: str
-    decryptions_used: int
-    decryptions_limit: int
+    decryptions_used: int = Field(description="answers that this key has given")
+    decryptions_limit: int = Field(description="answers that this key may give in its life")
+    statistical_bits: float = Field(description="s: what every job leaves at least, over tau answers with its noise")
+    tau: int = Field(description="answers that may ever be given about the records, under this key and earlier ones")
+    decryptions_prior: int = Field(description="answers that earlier keys of the same files were allowed")
 
 
 class BlobStatus(Message):

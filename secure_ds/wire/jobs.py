@@ -59,7 +59,8 @@ class QuoteView(Message):
     steps: int | None
     sigma: float | None = Field(description="noise standard deviation, in units of the released sums")
     sensitivity: float | None
-    statistical_bits: float | None = Field(description="s: statistical security of the released decryptions")
+    statistical_bits: float | None = Field(description="s: statistical security of tau answers with this job's noise")
+    tau: int = Field(description="answers that may ever be given about the records, under this key and earlier ones")
     dual_evaluation: bool = Field(description="whether every step needs workers of two trust domains")
     decryptions_needed: int | None
     decryptions_left: int

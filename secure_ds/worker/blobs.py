@@ -1,15 +1,24 @@
 """Where the worker reads a data set's files: the service's blobs."""
 
 from secure_ds.data.descriptor import DatasetDescriptor, FileReference
+from secure_ds.services.announced import rotation_key_of
 from secure_ds.services.context import ServiceContext
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
 
 
 def stored_blocks(context: ServiceContext, descriptor: DatasetDescriptor) -> EncryptedBlocks:
-    """The uploaded files of a data set."""
+    """The uploaded files of a data set, and its rotation key if it has one."""
+    rotation_key = _rotation_key(context, descriptor)
 
     def read(reference: FileReference) -> bytes:
-        with context.blobs.open(descriptor.dataset_id, reference.digest) as stored:
+        place = descriptor.dataset_id if reference == rotation_key else descriptor.files_of
+        with context.blobs.open(place, reference.digest) as stored:
             return stored.read()
 
-    return EncryptedBlocks(descriptor, read)
+    return EncryptedBlocks(descriptor, read, rotation_key)
+
+
+def _rotation_key(context: ServiceContext, descriptor: DatasetDescriptor) -> FileReference | None:
+    with context.store.read() as work:
+        row = rotation_key_of(work, descriptor.dataset_id)
+    return None if row is None else FileReference(digest=row.digest, bytes=row.bytes)

@@ -13,11 +13,12 @@ from secure_ds.ckks.context import seal_context
 from secure_ds.ckks.decryption import decrypt_released, decrypt_slots
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
 from secure_ds.ckks.engine import Engine
-from secure_ds.ckks.keys import generate_key_files, generate_secret_key, seal_secret_key
+from secure_ds.ckks.keys import generate_key_files, generate_secret_key
 from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.memory_io import save
 from secure_ds.ckks.planner import CircuitPlan, plan_logistic
 from secure_ds.ckks.profiles import FAST, Profile
+from secure_ds.ckks.seal_keys import seal_secret_key
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.ckks.weights import unpack
 

@@ -9,11 +9,12 @@ from secure_ds.ckks.encryption import encrypt_columns
 from secure_ds.ckks.keys import generate_galois_keys, generate_relin_keys, generate_secret_key
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.secret_key import SecretKey
+from tests.ckks.plaintexts import expanded
 
 
 @dataclass(frozen=True)
 class SmallRing:
-    """N = 4096 with two data primes, its keys, and the ciphertext of `values` at the top level."""
+    """N = 4096 with two data primes, its keys, and the ciphertext of `values` at the top level, seeded and in full."""
 
     parameters: Parameters
     secret_key: SecretKey
@@ -22,6 +23,7 @@ class SmallRing:
     galois_keys: bytes
     scale: float
     values: np.ndarray
+    seeded: bytes
     ciphertext: bytes
 
 
@@ -33,4 +35,5 @@ def small_ring() -> SmallRing:
     (block,) = encrypt_columns(parameters, secret_key, values[:, None], scale, n_labels=0)
     relin = generate_relin_keys(parameters, secret_key)
     galois = generate_galois_keys(parameters, secret_key, elements)
-    return SmallRing(parameters, secret_key, relin, elements, galois, scale, values, block.data)
+    full = expanded(parameters, block.data)
+    return SmallRing(parameters, secret_key, relin, elements, galois, scale, values, block.data, full)

@@ -7,11 +7,18 @@ import numpy as np
 from tenseal import sealapi
 
 from secure_ds.ckks.context import seal_context
-from secure_ds.ckks.keys import seal_secret_key
 from secure_ds.ckks.memory_io import load, save
 from secure_ds.ckks.ntt import PrimeField, transform
 from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.seal_keys import seal_secret_key
 from secure_ds.ckks.secret_key import SecretKey
+
+
+def expanded(parameters: Parameters, data: bytes) -> bytes:
+    """Return a seeded ciphertext with its second polynomial written out, as SEAL expands it."""
+    ciphertext = sealapi.Ciphertext()
+    load(ciphertext, seal_context(parameters), data)
+    return save(ciphertext)
 
 
 def seal_decryption(parameters: Parameters, secret_key: SecretKey, data: bytes) -> list[int]:

@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 
 from secure_ds.ckks.bounds import ERROR_PROXY, NoiseModel
+from secure_ds.ckks.encryption import encrypt_columns
+from secure_ds.ckks.input_files import PUBLIC_KEY
+from secure_ds.ckks.keying import Keying
+from secure_ds.ckks.keys import generate_public_key, generate_secret_key
 from secure_ds.ckks.profiles import FAST
 from tests.ckks.circuits import encrypted, keyed
 from tests.ckks.plaintexts import ciphertext_of, seal_decryption
@@ -70,6 +74,20 @@ def test_encryption_operator_bounds_the_largest_singular_value(n_columns: int, n
     errors = rng.binomial(21, 0.5, shape) - rng.binomial(21, 0.5, shape)
     largest = noise.slot_factor * np.linalg.norm(errors, ord=2)
     assert 0.6 * noise.encryption_operator < largest < noise.encryption_operator
+
+
+def test_public_key_encryption_operator_bounds_seals_noise() -> None:
+    """Three columns of zeros under a public key, decrypted exactly; the noise is mostly the rounding by P."""
+    secret, columns = generate_secret_key(PARAMETERS), 3
+    public_key = generate_public_key(PARAMETERS, secret)
+    files = [b.data for b in encrypt_columns(PARAMETERS, public_key, np.zeros((1, columns)), 2.0**32, n_labels=0)]
+    errors = np.array([seal_decryption(PARAMETERS, secret, data) for data in files], dtype=np.float64).T
+    noise = NoiseModel(PARAMETERS, n_columns=columns, n_blocks=1, keying=Keying(PUBLIC_KEY))
+    largest = noise.slot_factor * np.linalg.norm(errors, ord=2)
+    assert 0.3 * noise.encryption_operator < largest < noise.encryption_operator
+    assert errors.var() == pytest.approx((1 + 2 * DEGREE / 3) / 12, rel=0.2)
+    symmetric = NoiseModel(PARAMETERS, n_columns=columns, n_blocks=1).encryption_operator
+    assert largest > 3 * symmetric
 
 
 def test_encoding_operator_bounds_rounding_to_halves() -> None:

@@ -11,9 +11,10 @@ from tenseal import sealapi
 from secure_ds.ckks.context import seal_context
 from secure_ds.ckks.decryption import decrypt_released, decrypt_rounded, decrypt_slots
 from secure_ds.ckks.errors import DecryptionFailed
-from secure_ds.ckks.keys import generate_secret_key, seal_secret_key
+from secure_ds.ckks.keys import generate_secret_key
 from secure_ds.ckks.memory_io import load
 from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.seal_keys import seal_secret_key
 from secure_ds.ckks.slots import split
 from secure_ds.ckks.statistics_plan import ROUNDING_SLACK
 from tests.ckks.plaintexts import ciphertext_of, seal_decryption

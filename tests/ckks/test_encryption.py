@@ -6,8 +6,9 @@ import pytest
 from secure_ds.ckks.decryption import decrypt_slots
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
 from secure_ds.ckks.errors import EvaluationRefused
-from secure_ds.ckks.format import check_ciphertext
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED, check_input_file
 from secure_ds.ckks.slots import split
+from tests.ckks.plaintexts import expanded
 
 SCALE = 1.5 * 2.0**24  # not a power of two: exactness is not luck
 
@@ -20,8 +21,9 @@ def test_columns_and_blocks_come_in_order_and_decrypt(small_ring):
     blocks = list(encrypt_columns(parameters, small_ring.secret_key, columns, SCALE, n_labels=1))
     assert [(b.column, b.block) for b in blocks] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
     for column, block, data in blocks:
-        check_ciphertext(data, parameters, parameters.top_level, SCALE)
-        slots = decrypt_slots(parameters, small_ring.secret_key, data, level=parameters.top_level, scale=SCALE)
+        check_input_file(data, parameters, SCALE, SYMMETRIC_SEEDED)
+        full = expanded(parameters, data)
+        slots = decrypt_slots(parameters, small_ring.secret_key, full, level=parameters.top_level, scale=SCALE)
         part = columns[block * capacity : (block + 1) * capacity, column]
         found = split(slots.conj() if column == 2 else slots)
         assert np.abs(found[: part.size] - part).max() < 1e-4

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.ckks.input_files import PUBLIC_KEY
+from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.planner import CircuitPlan, check_headroom, flooding_sigma, plan_logistic, statistical_bits
 from secure_ds.ckks.profiles import FAST, STRONG, Profile
@@ -21,13 +23,14 @@ GOLDEN = {
     "radius": "0x1.0000000000000p+3",
     "eta": "0x1.0000000000000p-20",
     "max_sigma": "0x1.0000000000000p+8",
+    "keying": {"encryption": "symmetric_seeded", "rotated": False},
     "linear": "0x1.33724713b0000p-3",
     "cubic": "-0x1.a19956a400000p-10",
     "weight_scale": 23412,
     "answer_scale": "0x1.c9e7e8be81c78p+46",
     "rho": "0x1.0f98400000000p+0",
-    "evaluation_error": "0x1.3690800000000p-28",
-    "beta": "0x1.c81da00000000p-28",
+    "evaluation_error": "0x1.3690c00000000p-28",
+    "beta": "0x1.c81de00000000p-28",
 }
 
 
@@ -168,9 +171,17 @@ def test_flooding_sigma_and_statistical_bits_are_inverse(bits: float, tau: int) 
     assert statistical_bits(step, flooding_sigma(step, bits, tau), tau) == pytest.approx(bits)
 
 
+def test_a_rotated_key_costs_less_than_a_bit_and_a_public_one_about_six() -> None:
+    """What each adds to the error that depends on secrets, on MNIST's shape in the default profile."""
+    fresh, rotated, public = (plan(keying=keying) for keying in (FRESH, Keying(rotated=True), Keying(PUBLIC_KEY)))
+    assert 0 < 2 * math.log2(rotated.evaluation_error / fresh.evaluation_error) < 1
+    assert fresh.beta < rotated.beta
+    assert 5 < 2 * math.log2(public.evaluation_error / fresh.evaluation_error) < 8
+
+
 def test_sizes() -> None:
     step = plan()
-    assert step.input_bytes == 1_310_833
+    assert step.input_bytes == 655_554  # seeded
     assert step.upload_bytes == 198 * step.input_bytes
     assert step.answer_bytes == 262_257
     assert step.evaluation_key_bytes == 41_161_594

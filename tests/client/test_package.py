@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from secure_ds.ckks.decryption import decrypt_slots
-from secure_ds.ckks.format import check_ciphertext
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED, check_input_file
 from secure_ds.ckks.key_files import check_key_file
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import Profile
@@ -24,6 +24,7 @@ from secure_ds.data.feature_maps.declared_bounds import Bounds
 from secure_ds.data.feature_maps.unit_ball import UnitBall
 from secure_ds.data.records import Records
 from secure_ds.data.sealing import sealing_info
+from tests.ckks.plaintexts import expanded
 
 SENTINEL = 123.456789012345
 CUSTODIAN = ec.generate_private_key(ec.SECP256R1())
@@ -78,8 +79,9 @@ def test_the_custodian_can_decrypt_every_column(written):
     assert set(matrix[:, descriptor.label_columns[0]]) == {-0.5, 0.5}
     for entry in descriptor.blocks:
         data = package.read(entry)
-        check_ciphertext(data, parameters, parameters.top_level, descriptor.scale)
-        slots = decrypt_slots(parameters, secret_key, data, level=parameters.top_level, scale=descriptor.scale)
+        check_input_file(data, parameters, descriptor.scale, SYMMETRIC_SEEDED)
+        full = expanded(parameters, data)
+        slots = decrypt_slots(parameters, secret_key, full, level=parameters.top_level, scale=descriptor.scale)
         found = split(slots.conj() if entry.column in descriptor.label_columns else slots)
         part = matrix[entry.block * 4096 : (entry.block + 1) * 4096, entry.column]
         assert np.abs(found - np.pad(part, (0, 4096 - part.size))).max() < 1e-3

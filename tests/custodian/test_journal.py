@@ -8,7 +8,16 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from secure_ds.custodian import journal as journal_module
-from secure_ds.custodian.journal import Check, Confirmation, Journal, JournalBusy, Registration, Spend, metadata
+from secure_ds.custodian.journal import (
+    Check,
+    Confirmation,
+    Journal,
+    JournalBusy,
+    Registration,
+    Spend,
+    Succession,
+    metadata,
+)
 from secure_ds.store.engine import make_engine
 
 DIGEST = "sha256:" + "0" * 64
@@ -31,6 +40,7 @@ def spend(step: int, job_id: str = "job", dataset_id: str = "ds", fence: int = 1
 def write_one_of_each(journal: Journal) -> None:
     with journal.append() as page:
         page.registered(Registration("ds", "clinic", "alice", DIGEST, b"{}", b"wrapped"))
+        page.succeeded(Succession("ds", "ds_parent", b"rotation key"))
         page.checked(Check("ds", 0, DIGEST, True))
         page.spent(spend(0))
         page.answered("job", 0, [2**80, -3])
@@ -44,6 +54,7 @@ def write_one_of_each(journal: Journal) -> None:
 def test_everything_written_is_read_back(journal: Journal) -> None:
     write_one_of_each(journal)
     assert journal.registration("ds") == Registration("ds", "clinic", "alice", DIGEST, b"{}", b"wrapped")
+    assert (journal.successor("ds_parent"), journal.rotation_key("ds")) == ("ds", b"rotation key")
     assert journal.check("ds", 0) == Check("ds", 0, DIGEST, True)
     assert (journal.spend("job", 0), journal.spends("job")) == (spend(0), [spend(0)])
     assert journal.confirmations("job") == [Confirmation("job", 0, "ab" * 32, "north", b"s" * 64)]
@@ -55,7 +66,9 @@ def test_everything_written_is_read_back(journal: Journal) -> None:
 def test_an_empty_journal_knows_nothing(journal: Journal) -> None:
     assert journal.registration("ds") is journal.check("ds", 0) is journal.spend("job", 0) is None
     assert journal.answer("job", 0) is journal.certificate("job") is journal.last_checkpoint() is None
-    assert (journal.units_spent("ds"), journal.releases("ds"), journal.checks_made("ds")) == (0, 0, 0)
+    assert (journal.units_spent(["ds"]), journal.releases("ds"), journal.checks_made("ds")) == (0, 0, 0)
+    assert journal.successor("ds") is journal.rotation_key("ds") is None
+    assert journal.line("ds") == ["ds"]
     assert (journal.highest_fence("job"), journal.answers("job"), journal.pending()) == (0, [], [])
 
 
@@ -72,6 +85,7 @@ def test_the_database_itself_refuses_changes(journal: Journal, engine: Engine, t
     "again",
     [
         lambda page: page.registered(Registration("ds", "clinic", "mallory", DIGEST, b"", b"")),
+        lambda page: page.succeeded(Succession("ds_2", "ds_parent", b"")),
         lambda page: page.checked(Check("ds", 0, DIGEST, False)),
         lambda page: page.spent(spend(0, dataset_id="ds_2")),
         lambda page: page.answered("job", 0, [0]),
@@ -79,7 +93,7 @@ def test_the_database_itself_refuses_changes(journal: Journal, engine: Engine, t
         lambda page: page.signed_checkpoint(7, b"\2" * 32),
         lambda page: page.announce("event", {}),
     ],
-    ids=["key", "verdict", "spend", "answer", "certificate", "checkpoint", "event"],
+    ids=["key", "successor", "verdict", "spend", "answer", "certificate", "checkpoint", "event"],
 )
 def test_nothing_is_written_twice(journal: Journal, again: object) -> None:
     write_one_of_each(journal)
@@ -104,9 +118,22 @@ def test_counts_are_per_data_set_and_fences_per_job(journal: Journal) -> None:
         page.spent(spend(0, job_id="job_3", dataset_id="ds_2", units=100))
         page.checked(Check("ds", 0, DIGEST, True))
         page.checked(Check("ds", 1, DIGEST, False))
-    assert (journal.units_spent("ds"), journal.releases("ds")) == (2**40 + 6, 3)
+    assert (journal.units_spent(["ds"]), journal.releases("ds")) == (2**40 + 6, 3)
     assert (journal.highest_fence("job"), journal.highest_fence("job_2")) == (3, 9)
     assert (journal.checks_passed("ds"), journal.checks_made("ds")) == (1, 2)
+
+
+def test_a_line_of_keys_has_one_budget_and_counts_of_their_own(journal: Journal) -> None:
+    with journal.append() as page:
+        page.succeeded(Succession("second", "first", b""))
+        page.succeeded(Succession("third", "second", b""))
+        page.spent(spend(0, job_id="a", dataset_id="first", units=2))
+        page.spent(spend(0, job_id="b", dataset_id="second", units=3))
+        page.spent(spend(0, job_id="c", dataset_id="third", units=4))
+        page.spent(spend(0, job_id="d", dataset_id="other", units=100))
+    assert journal.line("third") == ["third", "second", "first"]
+    assert journal.units_spent(journal.line("third")) == 9
+    assert [journal.releases(name) for name in ("first", "second", "third")] == [1, 1, 1]
 
 
 def test_the_last_checkpoint_is_the_largest(journal: Journal) -> None:

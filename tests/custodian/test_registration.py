@@ -15,8 +15,9 @@ from secure_ds.ckks.profiles import FAST
 from secure_ds.core.ids import new_id
 from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.errors import KeyRejected, KeyUnknown
+from secure_ds.custodian.held_keys import held_key, unwrapped
 from secure_ds.custodian.journal import Registration
-from secure_ds.custodian.registration import held_key, register, unwrapped
+from secure_ds.custodian.registration import register
 from secure_ds.wire.custodian import KeyRegistration
 from secure_ds.wire.datasets import Envelope
 from tests.custodian.offers import Offer, public_hex

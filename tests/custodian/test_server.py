@@ -17,7 +17,7 @@ from hsm.pin import PinVariable
 from secure_ds.core.ids import new_id
 from secure_ds.custodian import server
 from secure_ds.custodian.context import CustodianContext
-from secure_ds.custodian.registration import held_key, unwrapped
+from secure_ds.custodian.held_keys import held_key, unwrapped
 from secure_ds.custodian.server import create_server
 from secure_ds.store.errors import StoreUnavailable
 from secure_ds.wire.custodian import CustodianError, DecryptionQuestion

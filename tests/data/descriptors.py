@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED, input_file_bytes
 from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
 from secure_ds.ckks.parameters import Parameters
 
@@ -19,7 +19,7 @@ def digest(*parts: object) -> str:
 
 def descriptor_json(**changes: Any) -> dict[str, Any]:
     """Return the JSON of the descriptor, top-level fields replaced by `changes`."""
-    size = ciphertext_bytes(PARAMETERS, PARAMETERS.top_level)
+    size = input_file_bytes(PARAMETERS, SYMMETRIC_SEEDED)
     return {
         "format": "secure-ds/dataset/2",
         "dataset_id": "ds_" + "a" * 26,
@@ -43,6 +43,7 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
         },
         "classes": ["no", "yes"],
         "parameters": PARAMETERS.to_json(),
+        "encryption": SYMMETRIC_SEEDED,
         "input_scale": (2.0**20).hex(),
         "eta": (2.0**-10).hex(),
         "upload_key": "ab" * 32,
@@ -55,4 +56,5 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
             for column in range(N_FEATURES + 2)
             for block in range(2)
         ],
+        "rotation": None,
     } | changes

@@ -22,7 +22,7 @@ JOB_MOVES = {
     ("running", "failed"),
     ("running", "cancelled"),
 }
-DATASET_MOVES = {("uploading", "checking"), ("checking", "ready"), ("checking", "refused")}
+DATASET_MOVES = {("uploading", "checking"), ("checking", "ready"), ("checking", "refused"), ("ready", "rotated")}
 
 
 @pytest.mark.parametrize(("origin", "target"), list(itertools.product(JobState, JobState)))

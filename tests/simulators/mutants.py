@@ -13,6 +13,7 @@ import zstandard
 
 HEADER_BYTES = 16
 METADATA_END = 113
+SEED_INFO_BYTES = 81  # header, generator, seed: the tail of a seeded ciphertext
 
 
 class Mutant(NamedTuple):
@@ -28,6 +29,15 @@ def mutants(data: bytes, seed: int, count: int) -> Iterator[Mutant]:
     rng = random.Random(seed)
     for index in range(count):
         make, must_refuse = MUTATORS[index % len(MUTATORS)]
+        mutant = make(data, rng)
+        yield Mutant(make.__name__, mutant, must_refuse and mutant != data)
+
+
+def seeded_mutants(data: bytes, seed: int, count: int) -> Iterator[Mutant]:
+    """The same for a seeded ciphertext, with mutators of its own added."""
+    rng = random.Random(seed)
+    for index in range(count):
+        make, must_refuse = SEEDED_MUTATORS[index % len(SEEDED_MUTATORS)]
         mutant = make(data, rng)
         yield Mutant(make.__name__, mutant, must_refuse and mutant != data)
 
@@ -65,8 +75,8 @@ def truncated_consistently(data: bytes, rng: random.Random) -> bytes:
 
 
 def residue_overflowing(data: bytes, rng: random.Random) -> bytes:
-    """Set the top bit of the last residue, which no prime reaches."""
-    return data[:-1] + bytes([data[-1] | 0x80])
+    """Set the top bit of a ciphertext's first residue, which no prime reaches; of a key file, one of a count."""
+    return data[: METADATA_END + 7] + bytes([data[METADATA_END + 7] | 0x80]) + data[METADATA_END + 8 :]
 
 
 def compressed(data: bytes, rng: random.Random) -> bytes:
@@ -106,6 +116,38 @@ def residue_changed(data: bytes, rng: random.Random) -> bytes:
     return data[:-8] + bytes(8)
 
 
+def seed_moved(data: bytes, rng: random.Random) -> bytes:
+    """Move the seed with its header to somewhere among the residues."""
+    body, info = data[:-SEED_INFO_BYTES], data[-SEED_INFO_BYTES:]
+    place = rng.randrange(METADATA_END, len(body))
+    return body[:place] + info + body[place:]
+
+
+def seed_truncated(data: bytes, rng: random.Random) -> bytes:
+    """Cut part of the seed, and announce the new lengths of file and seed."""
+    missing = rng.randrange(1, 65)
+    info = len(data) - SEED_INFO_BYTES
+    shorter = data[: info + 8] + struct.pack("<Q", SEED_INFO_BYTES - missing) + data[info + 16 : len(data) - missing]
+    return _announce(shorter)
+
+
+def generator_replaced(data: bytes, rng: random.Random) -> bytes:
+    """Name another generator: SHAKE-256 (2), a custom one (0), or none that exists."""
+    place = len(data) - SEED_INFO_BYTES + HEADER_BYTES
+    return data[:place] + bytes([rng.choice([0, 2, 3, 255])]) + data[place + 1 :]
+
+
+def seed_without_its_header(data: bytes, rng: random.Random) -> bytes:
+    """Drop the header of the seed; announce the new length."""
+    info = len(data) - SEED_INFO_BYTES
+    return _announce(data[:info] + data[info + HEADER_BYTES :])
+
+
+def seed_changed(data: bytes, rng: random.Random) -> bytes:
+    """Another seed: still valid, and another ciphertext."""
+    return data[:-64] + rng.randbytes(64)
+
+
 Mutator = Callable[[bytes, random.Random], bytes]
 MUTATORS: tuple[tuple[Mutator, bool], ...] = (
     (header_bit_flipped, True),
@@ -122,6 +164,15 @@ MUTATORS: tuple[tuple[Mutator, bool], ...] = (
     (spliced, False),
     (residue_bit_flipped, False),
     (residue_changed, False),
+)
+
+SEEDED_MUTATORS: tuple[tuple[Mutator, bool], ...] = (
+    *MUTATORS,
+    (seed_moved, True),
+    (seed_truncated, True),
+    (generator_replaced, True),
+    (seed_without_its_header, True),
+    (seed_changed, False),
 )
 
 

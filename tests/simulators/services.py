@@ -218,6 +218,9 @@ class SimulatedService:
             accountant="gdp",
             decryptions_used=3,
             decryptions_limit=32,
+            decryptions_prior=0,
+            statistical_bits=40.0,
+            tau=32,
         )
 
     @_sabotaged
@@ -273,6 +276,7 @@ class SimulatedService:
             sensitivity=1.0,
             statistical_bits=50.0,
             dual_evaluation=body.dual_evaluation,
+            tau=32,
             decryptions_needed=4,
             decryptions_left=28,
             levels=5,

@@ -3,7 +3,8 @@
 Rules:
     - The rules are `privacy.ledger`'s, and the database repeats the limits as constraints.
     - Every change holds the lock of the data set's budget, so concurrent submitters are admitted one after the other.
-    - `spends` is append-only. The totals in `budgets` are always the sums over it and over the open reservations.
+    - `spends` is append-only. The totals in `budgets` are always the sums over it and over the open reservations,
+      and what a successor inherited.
 """
 
 from sqlalchemy import insert, select, update
@@ -19,8 +20,20 @@ from secure_ds.store.tables import budgets, reservations, spends
 class Ledger(Repository):
     """The budgets of all data sets, what jobs reserved of them, and what was released."""
 
-    def open(self, dataset_id: str, limit: Limit) -> None:
-        """Give a data set the budget that its owner signed. Raises `AlreadyExists`."""
+    def open(self, dataset_id: str, limit: Limit, inherited: Budget | None = None) -> None:
+        """Give a data set the budget that its owner signed.
+
+        Args:
+            dataset_id: the data set.
+            limit: what the owner signed; of a successor, for all keys of its line.
+            inherited: the budget of the data set that it succeeds, which has nothing reserved any more. Everything
+                spent there is spent here, and all decryptions it was allowed count as made.
+
+        Raises:
+            AlreadyExists: it has a budget.
+            InvalidPrivacyParameter: what was spent leaves nothing.
+        """
+        budget = Budget(limit) if inherited is None else rules.inherit(inherited, limit)
         values = {
             "dataset_id": dataset_id,
             "epsilon": limit.epsilon,
@@ -29,7 +42,7 @@ class Ledger(Repository):
             "coordinates": limit.coordinates,
             "limit_units": limit.units,
         }
-        add(self._connection, budgets, values | _totals(Budget(limit)), f"the budget of {dataset_id}")
+        add(self._connection, budgets, values | _totals(budget), f"the budget of {dataset_id}")
 
     def budget(self, dataset_id: str) -> Budget:
         """Return the state of a data set's budget. Raises `NotFound`."""

@@ -7,6 +7,7 @@ owner signed before the homomorphic library sees a byte, and so is one that was 
 from collections.abc import Callable, Iterator
 
 from secure_ds.ckks.engine import Engine
+from secure_ds.ckks.rotation import Rotation
 from secure_ds.core.digest import digest_bytes
 from secure_ds.data.descriptor import DatasetDescriptor, FileReference
 from secure_ds.data.errors import DataError
@@ -21,15 +22,37 @@ class BlobChanged(DataError):
 class EncryptedBlocks:
     """One data set's files, through whatever reads them."""
 
-    def __init__(self, descriptor: DatasetDescriptor, read: Callable[[FileReference], bytes]) -> None:
+    def __init__(
+        self,
+        descriptor: DatasetDescriptor,
+        read: Callable[[FileReference], bytes],
+        rotation_key: FileReference | None = None,
+    ) -> None:
+        """Take the descriptor, what reads its files, and the rotation key of a data set whose key was rotated.
+
+        Raises:
+            BlobChanged: the key was rotated and no rotation key is named, or the other way round.
+        """
+        if (descriptor.rotation is None) != (rotation_key is None):
+            raise BlobChanged("a data set has a rotation key exactly when it succeeds another one")
         self.descriptor = descriptor
         self._source = read
+        self._rotation_key = rotation_key
         self._by_place = {(entry.column, entry.block): entry for entry in descriptor.blocks}
 
     def engine(self) -> Engine:
         """Load the evaluation keys. Raises `BlobChanged`."""
         keys = {key.name: self.read(key) for key in self.descriptor.evaluation_keys}
         return Engine(self.descriptor.parameters, keys)
+
+    def rotation(self) -> Rotation | None:
+        """Load what moves answers to the key that decrypts, if that is another than the files'. Raises `BlobChanged`.
+
+        The custodian made it; whoever swaps it makes answers that decrypt to noise.
+        """
+        if self._rotation_key is None:
+            return None
+        return Rotation(self.descriptor.parameters, self.read(self._rotation_key))
 
     def features(self, block: int) -> Iterator[bytes]:
         """Yield the feature columns of a block, in order. Raises `BlobChanged`."""

@@ -2,7 +2,8 @@
 
 Rules kept here:
 1. A step is a pure function of files and weights: equal inputs give equal bytes.
-2. Data sets are loaded in the order of the plan's facts, block by block; no block mixes two of them.
+2. If the key was rotated, answers are moved to the new one last of all: the same bytes for worker and recheck.
+3. Data sets are loaded in the order of the plan's facts, block by block; no block mixes two of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.matrices import quantise_matrix
+from secure_ds.ckks.rotation import Rotation
 from secure_ds.ckks.softmax.evaluator import SoftmaxEvaluator
 from secure_ds.ckks.weights import quantise
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
@@ -68,6 +70,21 @@ class _Softmax:
         return self._evaluator.step(weights)
 
 
+class _Rotated:
+    """Computes under the key of the files and moves every answer to the key that decrypts."""
+
+    def __init__(self, evaluator: StepEvaluator, rotation: Rotation) -> None:
+        self._evaluator = evaluator
+        self._rotation = rotation
+
+    @property
+    def timings(self) -> dict[str, float]:
+        return self._evaluator.timings
+
+    def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
+        return [self._rotation.apply(ciphertext) for ciphertext in self._evaluator.step(state)]
+
+
 _EVALUATORS: Final[dict[type[EncryptedPlan], Callable[..., StepEvaluator]]] = {
     LogisticPlan: _Logistic,
     SoftmaxPlan: _Softmax,
@@ -85,4 +102,6 @@ def evaluator_for(plan: EncryptedPlan, parts: Sequence[EncryptedBlocks]) -> Step
     Raises:
         BlobChanged: a file is not what its owner signed for.
     """
-    return _EVALUATORS[type(plan)](plan, parts)
+    evaluator = _EVALUATORS[type(plan)](plan, parts)
+    rotation = parts[0].rotation()  # data sets of one job have one key
+    return evaluator if rotation is None else _Rotated(evaluator, rotation)

@@ -11,10 +11,11 @@ from fractions import Fraction
 from typing import Any, Final, Self
 
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.ckks.keying import Keying
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.privacy.ledger import Limit
 
-_COMMON: Final = ("n_features", "n_classes", "parameters", "input_scale", "eta")
+_COMMON: Final = ("n_features", "n_classes", "parameters", "keying", "input_scale", "eta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,14 @@ class DataFacts:
         n_classes: classes of the label.
         n_blocks: ciphertexts per column.
         parameters: the CKKS parameters.
+        keying: how the columns were encrypted, and whether the key was rotated since.
         input_scale: scale of every uploaded column.
         eta: tolerance of the norm check that the data set passed.
         records_per_person: records one person may have.
         limit_epsilon: the data set's epsilon, for everything ever released.
         limit_delta: the data set's delta.
-        max_decryptions: noisy vectors the key may ever release (tau).
+        max_decryptions: noisy vectors the key may ever release.
+        prior_decryptions: those that earlier keys of the same files were allowed.
         coordinates: numbers in any one release, at most.
         dual_evaluation_required: whether every step has to be evaluated alike in two trust domains.
     """
@@ -46,19 +49,26 @@ class DataFacts:
     n_classes: int
     n_blocks: int
     parameters: Parameters
+    keying: Keying
     input_scale: float
     eta: float
     records_per_person: int
     limit_epsilon: float
     limit_delta: float
     max_decryptions: int
+    prior_decryptions: int
     coordinates: int
     dual_evaluation_required: bool = False
 
     @property
+    def tau(self) -> int:
+        """Noisy vectors that may ever be released of these files, under this key and those before it."""
+        return self.prior_decryptions + self.max_decryptions
+
+    @property
     def limit(self) -> Limit:
         """The owner's limit as the ledger counts it."""
-        return Limit(self.limit_epsilon, self.limit_delta, self.max_decryptions, self.coordinates)
+        return Limit(self.limit_epsilon, self.limit_delta, self.tau, self.coordinates)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; input_scale and eta are hexadecimal doubles."""
@@ -66,6 +76,7 @@ class DataFacts:
         return {
             **fields,
             "parameters": self.parameters.to_json(),
+            "keying": self.keying.to_json(),
             "input_scale": self.input_scale.hex(),
             "eta": self.eta.hex(),
         }
@@ -74,7 +85,8 @@ class DataFacts:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `to_json` wrote."""
         exact = {name: float.fromhex(value[name]) for name in ("input_scale", "eta")}
-        return cls(**{**value, **exact, "parameters": Parameters.from_json(value["parameters"])})
+        keys = {"parameters": Parameters.from_json(value["parameters"]), "keying": Keying.from_json(value["keying"])}
+        return cls(**{**value, **exact, **keys})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +141,11 @@ class JobFacts:
         return self.parts[0].parameters
 
     @property
+    def keying(self) -> Keying:
+        """How the columns were encrypted, and whether the key was rotated since."""
+        return self.parts[0].keying
+
+    @property
     def input_scale(self) -> float:
         """Scale of every uploaded column."""
         return self.parts[0].input_scale
@@ -145,8 +162,13 @@ class JobFacts:
 
     @property
     def max_decryptions(self) -> int:
-        """tau: answers that the key may ever give, by the strictest owner."""
+        """Answers that the key may ever give, by the strictest owner."""
         return min(part.max_decryptions for part in self.parts)
+
+    @property
+    def tau(self) -> int:
+        """Answers that may ever be given about the files: those of the key, and those of the keys before it."""
+        return self.max_decryptions + max(part.prior_decryptions for part in self.parts)
 
     @property
     def coordinates(self) -> int:

@@ -1,6 +1,7 @@
 """The flooding rule: how much noise the key needs, whatever privacy asks for."""
 
 from secure_ds.ckks.circuit import Circuit
+from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.planner import flooding_sigma
 from secure_ds.ckks.profiles import BITS_FOR_MORE_ANSWERS, REFERENCE_ANSWERS, statistical_bits_of
 
@@ -13,6 +14,10 @@ def least_sigma(circuit: Circuit, tau: int) -> float:
     without CKKS error, and cost a decision game about the key no more than security s, in the sense of Li, Micciancio,
     Schultz, Sorrell (2022).
     """
-    bits = statistical_bits_of(circuit.parameters)
-    promised = flooding_sigma(circuit, bits, min(tau, REFERENCE_ANSWERS))
-    return max(promised, flooding_sigma(circuit, bits - BITS_FOR_MORE_ANSWERS, tau))
+    reference = flooding_sigma(circuit, statistical_bits_of(circuit.parameters), min(tau, REFERENCE_ANSWERS))
+    return max(reference, flooding_sigma(circuit, promised_bits(circuit.parameters), tau))
+
+
+def promised_bits(parameters: Parameters) -> float:
+    """Return s: the statistical bits that every job under these parameters leaves over all tau answers."""
+    return statistical_bits_of(parameters) - BITS_FOR_MORE_ANSWERS

@@ -47,7 +47,7 @@ class IterativePlan(EncryptedPlan):
     @property
     def statistical_bits(self) -> float:
         """s: statistical security of all tau answers that the key may ever give, if all carry this job's noise."""
-        return statistical_bits(self.circuit, self.sigma, self.facts.max_decryptions)
+        return statistical_bits(self.circuit, self.sigma, self.facts.tau)
 
     @property
     def answer_bytes(self) -> int:
@@ -126,7 +126,7 @@ def circuit_and_noise(
     room = DEFAULT_MAX_SIGMA
     while True:
         circuit = plan_circuit(room)
-        least = least_sigma(circuit, facts.max_decryptions)
+        least = least_sigma(circuit, facts.tau)
         mechanism = calibrate(sensitivities(circuit), units, facts.records_per_person, least)
         if mechanism.sigma <= room:
             break

@@ -141,7 +141,7 @@ class EncryptedPlan(ABC):
             **self.details(),
             "mechanism": self.mechanism.to_json(),
             "charges": [str(charge) for charge in self.charges],
-            "tau": self.facts.max_decryptions,
+            "tau": self.facts.tau,
             "dual_evaluation": self.dual_evaluation,
         }
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from secure_ds.ckks.keying import FRESH
 from secure_ds.ckks.profiles import STRONG
 from secure_ds.training.encrypted.facts import DataFacts, JobFacts
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan, make_logistic_plan
@@ -18,12 +19,14 @@ def facts(n_records: int = 455, n_features: int = 31, **changes: Any) -> DataFac
         "n_classes": 2,
         "n_blocks": -(-n_records // STRONG.parameters.poly_modulus_degree),
         "parameters": STRONG.parameters,
+        "keying": FRESH,
         "input_scale": STRONG.input_scale,
         "eta": STRONG.eta,
         "records_per_person": 1,
         "limit_epsilon": 2.0,
         "limit_delta": 1e-5,
         "max_decryptions": 100,
+        "prior_decryptions": 0,
         "coordinates": 100_000,
     }
     return DataFacts(**{**values, **changes})

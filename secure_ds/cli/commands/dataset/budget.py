@@ -24,6 +24,8 @@ def budget(session: Session, dataset_id: str) -> None:
             "reserved by jobs": view.epsilon_reserved,
             "delta": view.delta,
             "decryptions": f"{view.decryptions_used} of {view.decryptions_limit} used",
+            "earlier keys": f"{view.decryptions_prior} decryptions" if view.decryptions_prior else None,
+            "statistical security": f"at least {view.statistical_bits:.3g} bits over {view.tau} decryptions",
             "neighbours": view.neighbours,
             "accountant": view.accountant,
         },

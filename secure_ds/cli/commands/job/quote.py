@@ -34,10 +34,17 @@ def _rows(view: QuoteView) -> dict[str, Any]:
         "steps": view.steps,
         "noise": f"sigma {view.sigma:.6g}, sensitivity {view.sensitivity:.6g}" if view.sigma else None,
         "decryptions": f"{view.decryptions_needed} of {view.decryptions_left} left",
-        "statistical security": f"{view.statistical_bits:.3g} bits" if view.statistical_bits else None,
+        "statistical security": _security(view),
         "levels": view.levels,
         "evaluation": "dual: alike by workers of two trust domains" if view.dual_evaluation else "by one worker",
         "data set": f"{view.blob_bytes / MEGABYTE:.1f} MB",
         "time": f"about {view.seconds_estimate:.0f} s" if view.seconds_estimate else None,
         "plan": view.plan_digest,
     }
+
+
+def _security(view: QuoteView) -> str | None:
+    """s and tau; the one means nothing without the other."""
+    if view.statistical_bits is None:
+        return None
+    return f"{view.statistical_bits:.3g} bits over {view.tau} decryptions"

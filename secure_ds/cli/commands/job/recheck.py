@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from secure_ds.ckks.key_files import ROTATION, key_file_bytes
 from secure_ds.cli.connection import Session, connected
 from secure_ds.client.errors import ClientError
 from secure_ds.client.package import Package
@@ -59,7 +60,7 @@ def recheck(session: Session, job_id: str, wanted: tuple[int, ...], package: Pat
         session.printer.note("The job has no certificate: its steps are what the service says they were.")
     else:
         require_certified(_claims(session, job.model_id), job.id, [descriptor.digest], plan, steps)
-    blocks = _blocks(session, descriptor, package)
+    blocks = _blocks(session, descriptor, package, _rotation_key(session, descriptor))
     found = list(recheck_steps([blocks], plan, steps, wanted or range(len(steps))))
     columns = {
         "step": lambda view: view.step,
@@ -80,15 +81,31 @@ def _claims(session: Session, model_id: str) -> Predicate:
     return statement.predicate
 
 
-def _blocks(session: Session, descriptor: DatasetDescriptor, package: Path | None) -> EncryptedBlocks:
-    if package is not None:
-        owner = Ed25519PublicKey.from_public_bytes(bytes.fromhex(descriptor.upload_key))
-        return EncryptedBlocks(descriptor, Package(package, owner).read)
-
+def _blocks(
+    session: Session, descriptor: DatasetDescriptor, package: Path | None, rotation_key: FileReference | None
+) -> EncryptedBlocks:
     def download(reference: FileReference) -> bytes:
         return session.client.download_blob(descriptor.dataset_id, reference.digest)
 
-    return EncryptedBlocks(descriptor, download)
+    if package is None:
+        return EncryptedBlocks(descriptor, download, rotation_key)
+    owned = Package(package, Ed25519PublicKey.from_public_bytes(bytes.fromhex(descriptor.upload_key)))
+
+    def read(reference: FileReference) -> bytes:
+        return download(reference) if reference == rotation_key else owned.read(reference)
+
+    return EncryptedBlocks(descriptor, read, rotation_key)
+
+
+def _rotation_key(session: Session, descriptor: DatasetDescriptor) -> FileReference | None:
+    """The custodian's key that moves answers to the data set's own, by the service's word: a wrong one gives no digest
+    that the certificate lists."""
+    if descriptor.rotation is None:
+        return None
+    digest = session.client.dataset(descriptor.dataset_id).rotation_key
+    if digest is None:
+        raise NotAsCertified("the service shows no rotation key of a data set that succeeds another one")
+    return FileReference(digest=digest, bytes=key_file_bytes(ROTATION, descriptor.parameters))
 
 
 def _view(step: RecheckedStep) -> StepView:

@@ -61,7 +61,8 @@ def print_report(printer: Printer, report: ModelReport) -> None:
         printer.note(
             f"({privacy.epsilon:g}, {privacy.delta:g})-DP, neighbours: {privacy.neighbours}, unit: {privacy.unit}, "
             f"accountant: {privacy.accountant}; {custody.statistical_bits:.0f} statistical bits over "
-            f"{custody.max_decryptions} decryptions; norms {', '.join(claim.norms for claim in report.claims.data)}."
+            f"{custody.max_decryptions + custody.prior_decryptions} decryptions; "
+            f"norms {', '.join(claim.norms for claim in report.claims.data)}."
         )
 
 

@@ -64,7 +64,7 @@ class LogisticPlan(EncryptedPlan):
     @property
     def statistical_bits(self) -> float:
         """s: statistical security of all tau answers that the key may ever give, if all carry this job's noise."""
-        return statistical_bits(self.circuit, self.sigma, self.facts.max_decryptions)
+        return statistical_bits(self.circuit, self.sigma, self.facts.tau)
 
     @property
     def levels(self) -> int:
@@ -161,7 +161,7 @@ def _circuit_and_noise(facts: JobFacts, settings: Settings, units: int) -> tuple
     room = DEFAULT_MAX_SIGMA
     while True:
         circuit = _circuit(facts, settings, room)
-        least = least_sigma(circuit, facts.max_decryptions)
+        least = least_sigma(circuit, facts.tau)
         mechanism = calibrate(_sensitivities(circuit, settings.steps), units, facts.records_per_person, least)
         if mechanism.sigma <= room:
             check_headroom(circuit, mechanism.sigma)
@@ -179,6 +179,7 @@ def _circuit(facts: JobFacts, settings: Settings, max_sigma: float) -> CircuitPl
         radius=float(settings.radius),
         eta=facts.eta,
         max_sigma=max_sigma,
+        keying=facts.keying,
     )
 
 
