@@ -27,6 +27,7 @@ error of norm C to X_k, one key switching at scale s * lift. Labels are uploaded
     sqrt(N)/2 (1 + |s|_can + |s|_can^2). It is relinearised and packed at level 1: each leaf and node one key switching
     more. Packed coefficients hold 2 * product_scale times the sums, and the errors of leaves and nodes grow at most by
     `packing.error_growth`.
+  - If the key was rotated, every answer is switched once more, after packing.
 The three events of `bounds` are the only randomness; outside them, of probability 2^-40 over keys and encryption, every
 number is within half a unit.
 """
@@ -43,6 +44,7 @@ from typing import Any, Final
 from secure_ds.ckks.bounds import NoiseModel
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.norm_plan import plan_norm_check
 from secure_ds.ckks.packing import error_growth, positions
 from secure_ds.ckks.parameters import Parameters
@@ -88,6 +90,7 @@ class StatisticsPlan:
         n_classes: classes of the label.
         n_blocks: ciphertexts per column.
         eta: tolerance of the norm check.
+        keying: how the columns were encrypted, and whether answers change the key.
         lift: whole number that lifts columns above the noise of conjugation.
         error: proven bound on the error of any number, in records' own units.
     """
@@ -99,6 +102,7 @@ class StatisticsPlan:
     n_classes: int
     n_blocks: int
     eta: float
+    keying: Keying
     lift: int
     error: float
 
@@ -175,6 +179,7 @@ class StatisticsPlan:
             "n_classes": self.n_classes,
             "n_blocks": self.n_blocks,
             "eta": self.eta.hex(),
+            "keying": self.keying.to_json(),
             "grid_bits": GRID_BITS,
             "lift": str(self.lift),
             "error": self.error.hex(),
@@ -190,6 +195,7 @@ def plan_statistics(
     n_classes: int,
     n_blocks: int,
     eta: float,
+    keying: Keying = FRESH,
 ) -> StatisticsPlan:
     """Plan the statistics of a data set, or say why they cannot be had exactly.
 
@@ -201,6 +207,7 @@ def plan_statistics(
         n_classes: classes of the label, 2 or more.
         n_blocks: ciphertexts per column.
         eta: tolerance of the norm check.
+        keying: how the columns were encrypted, and whether answers change the key.
 
     Raises:
         PlanRefused: `reason` is ``too_few_levels``, ``no_head_room``, ``statistics_not_exact``, or one of
@@ -212,10 +219,17 @@ def plan_statistics(
             "too_few_levels", f"statistics need {DATA_PRIMES_NEEDED} levels, the parameters have {present}"
         )
     plan_norm_check(
-        parameters, input_scale=input_scale, n_records=n_records, n_features=n_features, n_blocks=n_blocks, eta=eta
+        parameters,
+        input_scale=input_scale,
+        n_records=n_records,
+        n_features=n_features,
+        n_labels=1 if n_classes == 2 else n_classes,
+        n_blocks=n_blocks,
+        eta=eta,
+        encryption=keying.encryption,
     )
     lift = _lift(parameters, input_scale, n_records, eta)
-    plan = StatisticsPlan(parameters, input_scale, n_records, n_features, n_classes, n_blocks, eta, lift, 0.0)
+    plan = StatisticsPlan(parameters, input_scale, n_records, n_features, n_classes, n_blocks, eta, keying, lift, 0.0)
     error = _error(plan)
     finest = max(plan.moment_units, plan.label_units)
     if not error * finest < 0.5:
@@ -224,7 +238,7 @@ def plan_statistics(
             f"statistics are proven within {error * finest:.3g} of their unit, rounding them exactly needs 0.5: encrypt"
             f" with an input scale {math.ceil(math.log2(2 * error * finest))} bits larger (a profile for statistics)",
         )
-    return StatisticsPlan(parameters, input_scale, n_records, n_features, n_classes, n_blocks, eta, lift, error)
+    return StatisticsPlan(parameters, input_scale, n_records, n_features, n_classes, n_blocks, eta, keying, lift, error)
 
 
 def check_headroom(plan: StatisticsPlan, sigma: float) -> None:
@@ -283,14 +297,18 @@ def _lift(parameters: Parameters, input_scale: float, n_records: int, eta: float
 def _error(plan: StatisticsPlan) -> float:
     """Bound the error of any number: see the module's proof, term by term."""
     columns = plan.n_features + 1 + plan.n_labels
-    noise = NoiseModel(plan.parameters, n_columns=columns, n_blocks=plan.n_blocks)
+    noise = NoiseModel(plan.parameters, n_columns=columns, n_blocks=plan.n_blocks, keying=plan.keying)
     one_column = NoiseModel(plan.parameters, n_columns=1, n_blocks=plan.n_blocks)
     encoding = one_column.encoding_operator(plan.n_records, plan.input_scale)
     column = (noise.encryption_operator + encoding) / plan.input_scale
     conjugation = noise.slot_factor * math.sqrt(plan.n_blocks) * noise.key_switching(PRODUCT_LEVEL) / plan.lifted_scale
     length = math.sqrt(plan.n_records) * (1 + plan.eta)
     in_sums = (2 * length + column) * (column + conjugation) + plan.n_records * 2.0**-53
-    return in_sums + _packing_error(plan, noise)
+    return in_sums + _packing_error(plan, noise) + _rotation_error(plan, noise)
+
+
+def _rotation_error(plan: StatisticsPlan, noise: NoiseModel) -> float:
+    return noise.key_switching(ANSWER_LEVEL) / (2 * plan.product_scale) if plan.keying.rotated else 0.0
 
 
 def _packing_error(plan: StatisticsPlan, noise: NoiseModel) -> float:

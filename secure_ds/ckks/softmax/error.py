@@ -80,4 +80,4 @@ class SoftmaxError:
 
     def _last_rounding(self) -> float:
         ciphertexts = -(-self.n_classes * self.n_features // self.noise.parameters.poly_modulus_degree)
-        return math.sqrt(ciphertexts) * self.noise.rounding / self.scales.answer
+        return math.sqrt(ciphertexts) * self.noise.answer(0) / self.scales.answer

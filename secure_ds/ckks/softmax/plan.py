@@ -42,6 +42,7 @@ from secure_ds.ckks.circuit import (
 )
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.format import ciphertext_bytes
+from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.norm_plan import label_norm, plan_norm_check
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.softmax.error import SoftmaxError
@@ -65,6 +66,7 @@ class SoftmaxCircuit:
         radius: bound R on the spectral norm of the weights.
         eta: tolerance of the norm check.
         max_sigma: largest deviation of noise the answer has room for.
+        keying: how the columns were encrypted, and whether answers change the key.
         scales: scale of every value of the step.
         first_rho: bound on ||r|| at W = 0.
         rho: bound on ||r||.
@@ -81,6 +83,7 @@ class SoftmaxCircuit:
     radius: float
     eta: float
     max_sigma: float
+    keying: Keying
     scales: SoftmaxScales
     first_rho: float
     rho: float
@@ -140,6 +143,7 @@ class SoftmaxCircuit:
             "radius": self.radius.hex(),
             "eta": self.eta.hex(),
             "max_sigma": self.max_sigma.hex(),
+            "keying": self.keying.to_json(),
             "weight_scale": str(self.scales.weights),
             "answer_scale": self.scales.answer.hex(),
             "first_rho": self.first_rho.hex(),
@@ -160,6 +164,7 @@ def plan_softmax(
     radius: float,
     eta: float,
     max_sigma: float,
+    keying: Keying = FRESH,
 ) -> SoftmaxCircuit:
     """Plan a training step, or say why there cannot be one.
 
@@ -173,6 +178,7 @@ def plan_softmax(
         radius: bound on the spectral norm of the weights.
         eta: tolerance of the norm check.
         max_sigma: largest deviation of noise that will be added, in units of the gradient sum.
+        keying: how the columns were encrypted, and whether answers change the key.
 
     Raises:
         PlanRefused: `reason` is one of ``out_of_range``, ``too_few_levels``, ``no_head_room``, ``eta_too_small``.
@@ -188,6 +194,7 @@ def plan_softmax(
         n_labels=n_classes,
         n_blocks=n_blocks,
         eta=eta,
+        encryption=keying.encryption,
     )
     labels = math.sqrt(label_norm(n_classes)) + 5 * eta / 16
     room = round_up(labels + (radius + 1) / n_classes * (1 + eta))  # rho, should cutting the weights add 1 to the norm
@@ -197,7 +204,7 @@ def plan_softmax(
     cut_radius = radius + math.sqrt(n_classes * n_features) / scales.weights
     require_range(cut_radius <= radius + 1, "weights are cut too coarsely: take larger primes or fewer features")
     rho = round_up(labels + cut_radius / n_classes * (1 + eta))
-    noise = NoiseModel(parameters, n_columns=n_features + 1 + n_classes, n_blocks=n_blocks)
+    noise = NoiseModel(parameters, n_columns=n_features + 1 + n_classes, n_blocks=n_blocks, keying=keying)
     secret_part = noise.encryption_operator / input_scale
     input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
     step = SoftmaxError(noise, scales, n_records, n_features, n_classes, cut_radius, eta, rho)
@@ -214,6 +221,7 @@ def plan_softmax(
         radius=radius,
         eta=eta,
         max_sigma=max_sigma,
+        keying=keying,
         scales=scales,
         first_rho=round_up(labels),
         rho=rho,

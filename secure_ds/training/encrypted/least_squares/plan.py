@@ -180,4 +180,5 @@ def circuit_for(facts: JobFacts) -> StatisticsPlan:
         n_classes=facts.n_classes,
         n_blocks=facts.n_blocks,
         eta=facts.eta,
+        keying=facts.keying,
     )

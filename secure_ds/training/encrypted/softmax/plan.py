@@ -111,4 +111,5 @@ def _circuit(facts: JobFacts, settings: SoftmaxSettings, max_sigma: float) -> So
         radius=float(settings.radius),
         eta=facts.eta,
         max_sigma=max_sigma,
+        keying=facts.keying,
     )
