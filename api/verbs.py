@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol
 from secure_ds.core.principal import Caller, Principal
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
 from secure_ds.wire.base import Page
+from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView, ConsentGive, ConsentView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
@@ -69,6 +70,36 @@ class Verbs(Protocol):
 
     def finish_upload(self, caller: Caller, dataset_id: str, /) -> DatasetView:
         """Close an upload and queue its check."""
+        ...
+
+    def create_collaboration(
+        self, caller: Caller, body: CollaborationCreate, idempotency_key: str | None, /
+    ) -> CollaborationView:
+        """Call for a collaboration."""
+        ...
+
+    def list_collaborations(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[CollaborationView]:
+        """Return one page of collaborations."""
+        ...
+
+    def show_collaboration(self, caller: Caller, collaboration_id: str, /) -> CollaborationView:
+        """Return one collaboration."""
+        ...
+
+    def show_statement(self, caller: Caller, collaboration_id: str, /) -> Envelope:
+        """Return the statement that the custodian signed."""
+        ...
+
+    def download_group_file(self, caller: Caller, collaboration_id: str, digest: str, /) -> Iterator[bytes]:
+        """Return one of the group's public files, in pieces."""
+        ...
+
+    def join_collaboration(self, caller: Caller, dataset_id: str, body: ConsentGive, /) -> ConsentView:
+        """Let a data set take part."""
+        ...
+
+    def withdraw_from_collaboration(self, caller: Caller, dataset_id: str, body: ConsentGive, /) -> ConsentView:
+        """Take that consent back."""
         ...
 
     def quote_job(self, caller: Caller, body: TrainingRequest, /) -> QuoteView:

@@ -8,6 +8,7 @@ from policies.decision import PolicyEngine
 from policies.enforcement import Denied, enforce, filter_allowed
 from policies.entities import (
     AuditLog,
+    Collaboration,
     Dataset,
     Job,
     KeySet,
@@ -31,6 +32,7 @@ __all__ = [
     "AuditLog",
     "Basis",
     "CaseFileError",
+    "Collaboration",
     "Context",
     "Dataset",
     "DatasetState",

@@ -20,7 +20,7 @@ from typing import Any
 
 from policies.actions import Action
 from policies.decision import PolicyEngine
-from policies.entities import AuditLog, Dataset, Job, KeySet, Model, PolicySet, Service, Tenant, User
+from policies.entities import AuditLog, Collaboration, Dataset, Job, KeySet, Model, PolicySet, Service, Tenant, User
 from policies.errors import CaseFileError, PolicyError
 from policies.request import Context, Request
 from policies.rules import VARIABLES
@@ -35,7 +35,8 @@ TENANCIES = ("own", "other")
 
 _EXPECTED = {"ALLOW": True, "DENY": False}
 _ENTITIES: Mapping[str, Any] = {
-    kind.cedar_type: kind for kind in (User, Service, Tenant, Dataset, Job, Model, KeySet, AuditLog, PolicySet)
+    kind.cedar_type: kind
+    for kind in (User, Service, Tenant, Dataset, Collaboration, Job, Model, KeySet, AuditLog, PolicySet)
 }
 
 

@@ -30,6 +30,7 @@ GUARDRAILS = frozenset(
     {
         "budget-exceeded",
         "clearance-below-sensitivity",
+        "consent-missing",
         "data-set-not-checking",
         "data-set-not-downloadable",
         "data-set-not-ready",

@@ -5,7 +5,8 @@ Rules kept here:
 * every attribute comes from a source the caller verified (a token, the database, an owner-signed descriptor), never
   from a request body;
 * a value that cannot be is refused when it is built (`InvalidFactsError`), not passed on to be misread;
-* the tenant of a resource is its Cedar parent, so that one policy asks "own tenant?" of every kind of resource.
+* the tenant of a resource is its Cedar parent, so that one policy asks "own tenant?" of every kind of resource. What
+  several tenants share has them all as parents.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,10 @@ LEVELS = range(4)
 
 def _reference(cedar_type: str, identifier: str) -> dict[str, Any]:
     return {"__entity": {"type": cedar_type, "id": identifier}}
+
+
+def _references(cedar_type: str, identifiers: frozenset[str]) -> list[dict[str, Any]]:
+    return [_reference(cedar_type, identifier) for identifier in sorted(identifiers)]
 
 
 def _require_level(name: str, value: int) -> None:
@@ -43,6 +48,9 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "id": _require_text,
     "tenant": _require_text,
     "data_owner": _require_text,
+    "data_owners": _require_words,
+    "members": _require_words,
+    "partners": _require_words,
     "submitter": _require_text,
     "roles": _require_words,
     "purposes": _require_words,
@@ -54,7 +62,7 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
-    """Something with an identity, in exactly one tenant."""
+    """Something with an identity, in one tenant, or in several that share it."""
 
     cedar_type: ClassVar[str]
     id: str
@@ -70,6 +78,16 @@ class Entity:
             if hasattr(self, name):
                 check(name, getattr(self, name))
 
+    @property
+    def tenants(self) -> frozenset[str]:
+        """The tenants it belongs to."""
+        return frozenset({self.tenant})
+
+    @property
+    def known_to(self) -> frozenset[str]:
+        """The tenants that may know that it exists."""
+        return self.tenants
+
     def uid(self) -> dict[str, str]:
         """The Cedar identity: `{"type": ..., "id": ...}`."""
         return {"type": self.cedar_type, "id": self.id}
@@ -79,9 +97,9 @@ class Entity:
         return {}
 
     def to_cedar(self) -> dict[str, Any]:
-        """The entity in Cedar's JSON form, with its tenant as its parent."""
-        parent = {"type": "Tenant", "id": self.tenant}
-        return {"uid": self.uid(), "attrs": self.attributes(), "parents": [parent]}
+        """The entity in Cedar's JSON form, with its tenants as its parents."""
+        parents = [{"type": "Tenant", "id": tenant} for tenant in sorted(self.tenants)]
+        return {"uid": self.uid(), "attrs": self.attributes(), "parents": parents}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +157,40 @@ class Tenant(Entity):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset(Entity):
+class Shared(Entity):
+    """What a collaboration's key covers: its data sets, and that key as it may be used on each of them.
+
+    Attributes:
+        collaboration: the one whose key it is; None where the key is the data set's own.
+        partners: tenants that may train on it there: the members while the owner's consent holds, then none.
+    """
+
+    collaboration: str | None = None
+    partners: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse facts that cannot be.
+
+        Raises:
+            InvalidFactsError: as every entity does; or there are partners without a collaboration.
+        """
+        Entity.__post_init__(self)
+        if self.partners and self.collaboration is None:
+            raise InvalidFactsError("a data set under a key of its own has no partners")
+
+    @property
+    def known_to(self) -> frozenset[str]:
+        """Its own tenant, and those it is shared with."""
+        return self.tenants | self.partners
+
+    def attributes(self) -> dict[str, Any]:
+        """Partners, and the collaboration where there is one."""
+        partners: dict[str, Any] = {"partners": _references("Tenant", self.partners)}
+        return partners | ({} if self.collaboration is None else {"collaboration": self.collaboration})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset(Shared):
     """A data set. `purposes` are those its owner signed; `state` may be a word no policy knows, and is then refused."""
 
     cedar_type: ClassVar[str] = "Dataset"
@@ -149,8 +200,8 @@ class Dataset(Entity):
     state: str
 
     def attributes(self) -> dict[str, Any]:
-        """Owner, sensitivity, purposes and state."""
-        return {
+        """Owner, sensitivity, purposes, state and what it is shared with."""
+        return Shared.attributes(self) | {
             "data_owner": _reference("User", self.data_owner),
             "sensitivity": self.sensitivity,
             "purposes": sorted(self.purposes),
@@ -159,49 +210,78 @@ class Dataset(Entity):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job(Entity):
-    """A training job: who submitted it, and who owns the data it learns from."""
+class Collaboration(Entity):
+    """Several tenants that train together; `tenant` is the one that called for it, `members` are all of them."""
 
-    cedar_type: ClassVar[str] = "Job"
-    data_owner: str
-    submitter: str
+    cedar_type: ClassVar[str] = "Collaboration"
+    members: frozenset[str]
+    purposes: frozenset[str]
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Every member."""
+        return self.members
 
     def attributes(self) -> dict[str, Any]:
-        """Owner of the data and submitter."""
-        return {"data_owner": _reference("User", self.data_owner), "submitter": _reference("User", self.submitter)}
+        """Purposes; the members are its parents."""
+        return {"purposes": sorted(self.purposes)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model(Entity):
+class Outcome(Entity):
+    """What comes of data: a job and its model. It also belongs to `partners`, the other tenants whose data it is of."""
+
+    data_owners: frozenset[str]
+    submitter: str
+    partners: frozenset[str] = frozenset()
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """The submitter's tenant and those of the data sets."""
+        return frozenset({self.tenant}) | self.partners
+
+    def attributes(self) -> dict[str, Any]:
+        """Owners of the data and submitter."""
+        return {
+            "data_owners": _references("User", self.data_owners),
+            "submitter": _reference("User", self.submitter),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Outcome):
+    """A training job: who submitted it, and who owns the data it learns from."""
+
+    cedar_type: ClassVar[str] = "Job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Outcome):
     """A trained model: as sensitive as its data, bound to the purpose its job was admitted for."""
 
     cedar_type: ClassVar[str] = "Model"
-    data_owner: str
-    submitter: str
     sensitivity: int
     purpose: str
 
     def attributes(self) -> dict[str, Any]:
-        """Owner of the data, submitter of the job, sensitivity and purpose."""
-        return {
-            "data_owner": _reference("User", self.data_owner),
-            "submitter": _reference("User", self.submitter),
+        """Owners of the data, submitter of the job, sensitivity and purpose."""
+        return Outcome.attributes(self) | {
             "sensitivity": self.sensitivity,
             "purpose": self.purpose,
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeySet(Entity):
-    """The CKKS secret key of one data set; `purposes` and `state` are the data set's."""
+class KeySet(Shared):
+    """The CKKS secret key as it may be used on one data set, whose id, `purposes` and `state` it has."""
 
     cedar_type: ClassVar[str] = "KeySet"
     purposes: frozenset[str]
     state: str
 
     def attributes(self) -> dict[str, Any]:
-        """Purposes and state of the data set."""
-        return {"purposes": sorted(self.purposes), "state": self.state}
+        """Purposes and state of the data set, and what it is shared with."""
+        return Shared.attributes(self) | {"purposes": sorted(self.purposes), "state": self.state}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,4 +299,4 @@ class PolicySet(Entity):
 
 
 Principal: TypeAlias = User | Service
-Resource: TypeAlias = Tenant | Dataset | Job | Model | KeySet | AuditLog | PolicySet
+Resource: TypeAlias = Tenant | Dataset | Collaboration | Job | Model | KeySet | AuditLog | PolicySet

@@ -43,6 +43,8 @@ class Context:
 
     door: Door = Door.HTTP
     purpose: str | None = None
+    collaboration: str | None = None
+    """The collaboration that a job names."""
     epsilon_asked: int | None = None
     """Units of 1e-6; see `epsilon_in_micro`."""
     epsilon_left: int | None = None
@@ -60,7 +62,13 @@ class Context:
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
     """Attributes with references to entities written as the bare id."""
-    return {name: value["__entity"]["id"] if isinstance(value, dict) else value for name, value in attributes.items()}
+    return {name: _bare(value) for name, value in attributes.items()}
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_bare(item) for item in value]
+    return value["__entity"]["id"] if isinstance(value, dict) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,8 @@ class Request:
 
     @property
     def crosses_tenants(self) -> bool:
-        """Whether principal and resource belong to different tenants."""
-        return self.principal.tenant != self.resource.tenant
+        """Whether the resource belongs to other tenants than the principal's, and to them it does not exist."""
+        return self.principal.tenant not in self.resource.known_to
 
     def facts(self) -> Mapping[str, Mapping[str, Any]]:
         """Every fact by variable: `principal`, `resource` (each with its tenant) and `context`."""

@@ -103,9 +103,10 @@ class Installation:
 
     def register(self, caller: Caller, package: Package, directory: Path) -> DatasetView:
         """Register a package's descriptor."""
+        sealed = package.sealed_key()
         body = DatasetCreate(
             envelope=Envelope(**json.loads(package.envelope)),
-            sealed_key=base64.b64encode((directory / "sealed_key.bin").read_bytes()).decode(),
+            sealed_key=None if sealed is None else base64.b64encode(sealed).decode(),
             name="a data set",
         )
         return self.services.register_dataset(caller, body, None)

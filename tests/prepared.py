@@ -60,7 +60,7 @@ class Hands:
         self.task: Task = task
         self.job = task.job
         self.descriptor = open_own_descriptor(task.dataset.envelope)
-        plan = plan_for(self.descriptor, TrainingRequest.model_validate(dict(self.job.request)))
+        plan = plan_for([self.descriptor], TrainingRequest.model_validate(dict(self.job.request)))
         assert isinstance(plan, LogisticPlan)
         self.plan = plan
         self.answers: list[list[int]] = []

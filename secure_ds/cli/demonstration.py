@@ -154,7 +154,7 @@ def _train(outcome: Outcome, owner: Client, package: Package) -> JobView:
             view = upload_package(owner, package, "breast cancer, 80 % of patients", 2, progress)
         view = wait_until_checked(owner, view.id, CHECK_SECONDS)
     blobs = sum(blob.bytes for blob in package.blobs())
-    outcome.bytes_up = blobs + len(package.envelope) + len(package.sealed_key())
+    outcome.bytes_up = blobs + len(package.envelope) + len(package.sealed_key() or b"")
     if view.state != "ready":
         raise DemonstrationFailed(f"the data set is {view.state}: {view.refusal}")
     request = TrainingRequest(dataset_id=view.id, purpose=PURPOSE, epsilon=EPSILON, delta=DELTA)

@@ -29,6 +29,27 @@ DATASET = LazyGroup(
     },
 )
 
+COLLABORATION = LazyGroup(
+    "collaboration",
+    "Train together with other owners, under a key that none of you holds.",
+    {
+        "create": Row(
+            f"{_COMMANDS}.collaboration.create:create",
+            "Call for a collaboration: the custodian makes a key that no member holds.",
+        ),
+        "ls": Row(f"{_COMMANDS}.collaboration.ls:ls", "List the collaborations of your tenant."),
+        "show": Row(
+            f"{_COMMANDS}.collaboration.show:show",
+            "Show a collaboration, its statement checked against the pinned keys.",
+        ),
+        "join": Row(f"{_COMMANDS}.collaboration.join:join", "Let a data set of yours take part in its collaboration."),
+        "withdraw": Row(
+            f"{_COMMANDS}.collaboration.withdraw:withdraw",
+            "Take your consent back: jobs on the data set stop at their next step.",
+        ),
+    },
+)
+
 JOB = LazyGroup(
     "job",
     "Quote, submit and follow training jobs.",
@@ -156,6 +177,7 @@ ROOT = LazyGroup(
             f"{_COMMANDS}.service.up:up", "Run custodian, API and worker until interrupted; start again what dies."
         ),
         "dataset": DATASET,
+        "collaboration": COLLABORATION,
         "job": JOB,
         "model": MODEL,
         "keys": KEYS,

@@ -9,7 +9,11 @@ import click
 from secure_ds.wire.jobs import Algorithm
 
 _OPTIONS = [
-    click.argument("dataset_id"),
+    click.argument("dataset_id", required=False),
+    click.option("--collaboration", "collaboration_id", metavar="ID", help="Train on a collaboration's data sets."),
+    click.option(
+        "--dataset", "dataset_ids", multiple=True, metavar="ID", help="Of a collaboration, only these. Repeat it."
+    ),
     click.option(
         "--algorithm", type=click.Choice(get_args(Algorithm)), default=get_args(Algorithm)[0], show_default=True
     ),
@@ -30,8 +34,10 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options to a command; it receives them by name."""
 
     @functools.wraps(function)
-    def run(*arguments: Any, **options: Any) -> None:
-        function(*arguments, **options)
+    def run(*arguments: Any, dataset_ids: tuple[str, ...], **options: Any) -> None:
+        if (options["dataset_id"] is None) == (options["collaboration_id"] is None):
+            raise click.UsageError("name either a data set or, with --collaboration, a collaboration")
+        function(*arguments, dataset_ids=list(dataset_ids) or None, **options)
 
     for option in reversed(_OPTIONS):
         run = option(run)

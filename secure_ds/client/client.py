@@ -24,6 +24,7 @@ from secure_ds.data.signed import open_own_descriptor
 from secure_ds.jobs.lifecycle import JobState, is_final
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
 from secure_ds.wire.base import Page
+from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView, ConsentGive, ConsentView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
@@ -136,6 +137,38 @@ class Client:
         """Close an upload; the data set is checked next."""
         return self._post(DatasetView, f"/v1/datasets/{dataset_id}/finish")
 
+    # Collaborations
+
+    def create_collaboration(self, body: CollaborationCreate, idempotency_key: str | None = None) -> CollaborationView:
+        """Call for a collaboration; its keys are made in the custodian."""
+        return self._post(CollaborationView, "/v1/collaborations", body, idempotency_key or fresh_key())
+
+    def collaborations(self) -> Iterator[CollaborationView]:
+        """Yield the collaborations of the caller's tenant."""
+        return self._pages(Page[CollaborationView], "/v1/collaborations")
+
+    def collaboration(self, collaboration_id: str) -> CollaborationView:
+        """Return a collaboration."""
+        return self._get(CollaborationView, f"/v1/collaborations/{collaboration_id}")
+
+    def statement(self, collaboration_id: str) -> bytes:
+        """Return a collaboration's statement, an envelope; `secure_ds.client.group` says whether to believe it."""
+        envelope = self._get(Envelope, f"/v1/collaborations/{collaboration_id}/statement")
+        return envelope.model_dump_json().encode()
+
+    def group_file(self, collaboration_id: str, digest: str) -> bytes:
+        """Return one of a group's public files with its digest checked."""
+        path = f"/v1/collaborations/{collaboration_id}/files/{digest}"
+        return _verified(self._http.request("GET", path).content, digest)
+
+    def join(self, dataset_id: str, consent: bytes) -> ConsentView:
+        """Hand in an owner's signed consent."""
+        return self._consent(dataset_id, "join", consent)
+
+    def withdraw(self, dataset_id: str, consent: bytes) -> ConsentView:
+        """Hand in an owner's signed withdrawal."""
+        return self._consent(dataset_id, "withdraw", consent)
+
     # Jobs
 
     def quote(self, request: TrainingRequest) -> QuoteView:
@@ -245,6 +278,10 @@ class Client:
         if content:
             headers["Content-Type"] = "application/json"
         return _parse(model, self._http.request("POST", path, content=content, headers=headers))
+
+    def _consent(self, dataset_id: str, act: str, consent: bytes) -> ConsentView:
+        body = ConsentGive(envelope=Envelope.model_validate_json(consent))
+        return self._post(ConsentView, f"/v1/datasets/{dataset_id}/{act}", body)
 
     def _pages(self, page: type[Page[Item]], path: str, **query: Any) -> Iterator[Item]:
         query = {"limit": PAGE_SIZE, **query}

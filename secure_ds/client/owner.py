@@ -79,9 +79,10 @@ def wait_until_checked(
 
 
 def _registration(package: Package, name: str, sensitivity: int) -> DatasetCreate:
+    sealed = package.sealed_key()
     return DatasetCreate(
         envelope=Envelope.model_validate_json(package.envelope),
-        sealed_key=base64.b64encode(package.sealed_key()).decode(),
+        sealed_key=None if sealed is None else base64.b64encode(sealed).decode(),
         name=name,
         sensitivity=sensitivity,
     )

@@ -1,7 +1,7 @@
 """The encrypted package: what leaves the owner's machine, as a directory on that machine.
 
     descriptor.json   the descriptor in its signed envelope
-    sealed_key.bin    the CKKS secret key, sealed to the custodian
+    sealed_key.bin    the CKKS secret key, sealed to the custodian; none where the key is a collaboration's
     blobs/<sha256>    every ciphertext and evaluation key, by the digest the descriptor lists
 
 Rules kept here:
@@ -24,16 +24,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
-from secure_ds.ckks.input_files import SYMMETRIC_SEEDED
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED, Encryption
 from secure_ds.ckks.key_files import KEY_NAMES
 from secure_ds.ckks.keys import generate_key_files, generate_secret_key
+from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import Profile
 from secure_ds.ckks.record_grid import on_grid
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.client.errors import InvalidPackage
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.ids import new_id
-from secure_ds.data.descriptor import ColumnBlock, DatasetDescriptor, FileReference, KeyFile, Limits, PrivacyUnit
+from secure_ds.data.descriptor import (
+    ColumnBlock,
+    DatasetDescriptor,
+    FileReference,
+    GroupReference,
+    KeyFile,
+    Limits,
+    PrivacyUnit,
+)
 from secure_ds.data.feature_maps import FeatureMap
 from secure_ds.data.feature_maps.unit_ball import slack
 from secure_ds.data.records import FloatArray, Records, class_labels
@@ -120,37 +129,63 @@ def write_package(
     """
     matrix = design_matrix(records, declaration)
     prepare_directory(directory)
-    profile, parameters, dataset_id = declaration.profile, declaration.profile.parameters, new_id("ds")
-    public_key = upload_key.public_key().public_bytes_raw().hex()
-    n_labels = matrix.shape[1] - declaration.feature_map.n_features - 1
+    parameters, dataset_id = declaration.profile.parameters, new_id("ds")
     total = len(KEY_NAMES) + matrix.shape[1] * n_blocks(parameters, len(records))
-    blobs = _BlobWriter(directory / BLOBS, total, progress)
+    blobs = BlobWriter(directory / BLOBS, total, progress)
     with generate_secret_key(parameters) as secret_key:
-        info = sealing_info(dataset_id, parameters.digest, public_key)
+        info = sealing_info(dataset_id, parameters.digest, upload_key.public_key().public_bytes_raw().hex())
         sealed = seal(secret_key.to_bytes(), custodian_key, info)
-        keys, blocks = _encrypt(blobs, profile, secret_key, matrix, n_labels)
-    descriptor = DatasetDescriptor(
+        keys = _write_keys(blobs, parameters, secret_key)
+        blocks = write_columns(blobs, declaration, secret_key, matrix)
+    descriptor = describe(
+        declaration,
+        upload_key,
         dataset_id=dataset_id,
-        tenant=declaration.tenant,
-        unit=declaration.unit,
-        limits=declaration.limits,
         n_records=len(records),
-        n_features=declaration.feature_map.n_features,
-        feature_map=declaration.feature_map,
-        classes=declaration.classes,
-        parameters=parameters,
         encryption=SYMMETRIC_SEEDED,
-        input_scale=profile.input_scale.hex(),
-        eta=profile.eta.hex(),
-        upload_key=public_key,
         sealed_key=FileReference(digest=digest_bytes(sealed), bytes=len(sealed)),
+        group=None,
         evaluation_keys=keys,
         blocks=blocks,
-        rotation=None,
     )
     (directory / SEALED_KEY_FILE).write_bytes(sealed)
     write_last(directory / DESCRIPTOR_FILE, sign_descriptor(descriptor, upload_key))
     return descriptor
+
+
+def describe(
+    declaration: Declaration,
+    upload_key: Ed25519PrivateKey,
+    *,
+    dataset_id: str,
+    n_records: int,
+    encryption: Encryption,
+    sealed_key: FileReference | None,
+    group: GroupReference | None,
+    evaluation_keys: tuple[KeyFile, ...],
+    blocks: tuple[ColumnBlock, ...],
+) -> DatasetDescriptor:
+    """Put the owner's decisions and what was written for them together, to be signed."""
+    return DatasetDescriptor(
+        dataset_id=dataset_id,
+        tenant=declaration.tenant,
+        unit=declaration.unit,
+        limits=declaration.limits,
+        n_records=n_records,
+        n_features=declaration.feature_map.n_features,
+        feature_map=declaration.feature_map,
+        classes=declaration.classes,
+        parameters=declaration.profile.parameters,
+        encryption=encryption,
+        input_scale=declaration.profile.input_scale.hex(),
+        eta=declaration.profile.eta.hex(),
+        upload_key=upload_key.public_key().public_bytes_raw().hex(),
+        sealed_key=sealed_key,
+        group=group,
+        evaluation_keys=evaluation_keys,
+        blocks=blocks,
+        rotation=None,
+    )
 
 
 class Package:
@@ -170,8 +205,9 @@ class Package:
             _require_length(self.path(reference), reference.bytes)
 
     def blobs(self) -> Iterator[FileReference]:
-        """Yield every file to upload: evaluation keys, then ciphertexts in the descriptor's order."""
-        yield from self.descriptor.evaluation_keys
+        """Yield every file to upload: evaluation keys of its own, then ciphertexts in the descriptor's order."""
+        if self.descriptor.group is None:
+            yield from self.descriptor.evaluation_keys
         yield from self.descriptor.blocks
 
     def path(self, reference: FileReference) -> Path:
@@ -186,16 +222,17 @@ class Package:
         """
         return _verified(self.path(reference), reference)
 
-    def sealed_key(self) -> bytes:
-        """Return the sealed CKKS secret key with its digest checked.
+    def sealed_key(self) -> bytes | None:
+        """Return the sealed CKKS secret key with its digest checked; None where the key is a collaboration's.
 
         Raises:
             InvalidPackage: the content is another.
         """
-        return _verified(self._directory / SEALED_KEY_FILE, self.descriptor.sealed_key)
+        reference = self.descriptor.sealed_key
+        return None if reference is None else _verified(self._directory / SEALED_KEY_FILE, reference)
 
 
-class _BlobWriter:
+class BlobWriter:
     """Writes files under their digests and reports how far it is."""
 
     def __init__(self, directory: Path, total: int, progress: Progress) -> None:
@@ -211,19 +248,29 @@ class _BlobWriter:
         return digest, len(data)
 
 
-def _encrypt(
-    blobs: _BlobWriter, profile: Profile, secret_key: SecretKey, matrix: FloatArray, n_labels: int
-) -> tuple[tuple[KeyFile, ...], tuple[ColumnBlock, ...]]:
-    """Write the evaluation keys and the encrypted matrix; return their references."""
-    keys, blocks = [], []
-    for name, data in generate_key_files(profile.parameters, secret_key):
+def _write_keys(blobs: BlobWriter, parameters: Parameters, secret_key: SecretKey) -> tuple[KeyFile, ...]:
+    keys = []
+    for name, data in generate_key_files(parameters, secret_key):
         digest, size = blobs.write(data)
         keys.append(KeyFile(name=name, digest=digest, bytes=size))
-    encrypted = encrypt_columns(profile.parameters, secret_key, matrix, profile.input_scale, n_labels)
-    for column, block, data in encrypted:
+    return tuple(keys)
+
+
+def write_columns(
+    blobs: BlobWriter, declaration: Declaration, key: SecretKey | bytes, matrix: FloatArray
+) -> tuple[ColumnBlock, ...]:
+    """Encrypt and write a matrix, block by block, and return the references.
+
+    Args:
+        key: the owner's secret key, or a group's public one that has been checked.
+        matrix: what `design_matrix` returned.
+    """
+    profile, blocks = declaration.profile, []
+    n_labels = matrix.shape[1] - declaration.feature_map.n_features - 1
+    for column, block, data in encrypt_columns(profile.parameters, key, matrix, profile.input_scale, n_labels):
         digest, size = blobs.write(data)
         blocks.append(ColumnBlock(column=column, block=block, digest=digest, bytes=size))
-    return tuple(keys), tuple(blocks)
+    return tuple(blocks)
 
 
 def _blob_name(digest: str) -> str:

@@ -6,7 +6,7 @@ with the same ciphertexts. Errors are only ever towards paying too much.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from audit.entry import Outcome
@@ -18,7 +18,7 @@ from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.core.digest import digest_bytes
 from secure_ds.custodian.confirmation import require_confirmed
-from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry, log_now
+from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry, log_now
 from secure_ds.custodian.errors import (
     CiphertextRejected,
     FenceStale,
@@ -26,14 +26,19 @@ from secure_ds.custodian.errors import (
     StepConflict,
     StepOutOfOrder,
 )
-from secure_ds.custodian.grants import open_grant, plan_of_job, require_within_limits
-from secure_ds.custodian.held_keys import held_key, key_facts, require_not_rotated, unwrapped
-from secure_ds.custodian.journal import Confirmation, Registration, Spend
-from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.custodian.grants import (
+    holdings_of_job,
+    open_grant,
+    plan_of_job,
+    require_allowed,
+    require_within_limits,
+)
+from secure_ds.custodian.held_keys import Holding, require_not_rotated, unwrapped
+from secure_ds.custodian.journal import Confirmation, Spend
 from secure_ds.jobs.evaluation import Attestation
 from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
 from secure_ds.training.encrypted.release import Release, digest_of
-from secure_ds.wire.custodian import GrantRequest, StepAnswer, StepQuestion
+from secure_ds.wire.custodian import StepAnswer, StepQuestion
 
 NOT_OF_FORM = "the ciphertexts are not of the form that the plan prescribes"
 
@@ -45,59 +50,61 @@ def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer
         GrantInvalid, KeyUnknown, PlanMismatch: the question is not about a job this custodian consented to.
         KeyRotated: the key has a successor; what was answered before is still repeated.
         StepConflict: the step was paid for with another ciphertext; logged.
-        FenceStale, StepOutOfOrder, SpendMissing, LimitExceeded, PolicyRefused: it is not this step's turn.
+        FenceStale, StepOutOfOrder, SpendMissing: it is not this step's turn.
+        ConsentMissing, LimitExceeded, PolicyRefused: the owner of a data set does not, or no longer, allow it.
         CiphertextRejected: the ciphertext is not of the plan's form.
         EvaluationUnconfirmed, EvaluationConflict: the plan says dual evaluation, and two trust domains do not attest
             this ciphertext; logged.
     """
     granted = open_grant(context, question.grant, question.job_id)
-    registration, descriptor = held_key(context, granted.request.dataset_id)
-    plan = plan_of_job(context, descriptor, granted)
+    holdings = holdings_of_job(context, granted)
+    plan = plan_of_job(context, holdings, granted)
     ciphertexts = [base64.b64decode(part) for part in question.ciphertexts]
     digest = digest_of(ciphertexts)
-    if stored := _stored_answer(context, registration, question, digest):
+    if stored := _stored_answer(context, holdings, question, digest):
         deliver(context)
         return StepAnswer(step=question.step, answer=[str(value) for value in stored], replayed=True)
-    require_not_rotated(context, registration.dataset_id)
+    require_not_rotated(context, holdings)
     _check_turn(context, plan, question, digest)
-    _check_form(plan, descriptor, question.step, ciphertexts)
-    witnesses = require_confirmed(context, registration, plan, question, digest)
-    decision = _ask(context, registration, descriptor, granted)
-    _spend(context, registration, descriptor, plan, question, digest, witnesses)
-    answer = _decrypt(context, registration, descriptor, plan.releases(question.step), ciphertexts)
-    _remember(context, registration, question, digest, answer, decision)
+    _check_form(plan, question.step, ciphertexts)
+    witnesses = require_confirmed(context, holdings, plan, question, digest)
+    decisions = require_allowed(context, holdings, granted)
+    _spend(context, holdings, plan, question, digest, witnesses)
+    answer = _decrypt(context, holdings[0], plan.releases(question.step), ciphertexts)
+    _remember(context, zip(holdings, decisions, strict=True), question, digest, answer)
     deliver(context)
     return StepAnswer(step=question.step, answer=[str(value) for value in answer], replayed=False)
 
 
 def _stored_answer(
-    context: CustodianContext, registration: Registration, question: StepQuestion, digest: str
+    context: CustodianContext, holdings: Sequence[Holding], question: StepQuestion, digest: str
 ) -> list[int] | None:
     spend = context.journal.spend(question.job_id, question.step)
     if spend is None:
         return None
     if spend.ciphertext_digest != digest:
         details = {"step": question.step, "code": StepConflict.code, "asked": digest, "paid": spend.ciphertext_digest}
-        refused = entry(
-            Action.KEY_USE,
-            registration.tenant,
-            outcome=Outcome.DENIED,
-            dataset_id=registration.dataset_id,
-            job_id=question.job_id,
-            details=details,
-        )
-        log_now(context, refused)
+        for held in holdings:
+            refused = entry(
+                Action.KEY_USE,
+                held.registration.tenant,
+                outcome=Outcome.DENIED,
+                dataset_id=held.registration.dataset_id,
+                job_id=question.job_id,
+                details=details,
+            )
+            log_now(context, refused)
         raise StepConflict("this step was paid for with another ciphertext; it has one answer")
     return context.journal.answer(question.job_id, question.step)
 
 
-def _check_form(plan: EncryptedPlan, descriptor: DatasetDescriptor, step: int, ciphertexts: list[bytes]) -> None:
+def _check_form(plan: EncryptedPlan, step: int, ciphertexts: list[bytes]) -> None:
     releases = plan.releases(step)
     if len(ciphertexts) != len(releases):
         raise CiphertextRejected(f"the plan prescribes {len(releases)} ciphertexts for this step")
     try:
         for release, ciphertext in zip(releases, ciphertexts, strict=True):
-            check_ciphertext(ciphertext, descriptor.parameters, release.level, release.scale)
+            check_ciphertext(ciphertext, plan.facts.parameters, release.level, release.scale)
     except MalformedCiphertext:
         raise CiphertextRejected(NOT_OF_FORM) from None
 
@@ -116,57 +123,48 @@ def _check_turn(context: CustodianContext, plan: EncryptedPlan, question: StepQu
         raise SpendMissing("the ledger does not show this step as paid for with this ciphertext")
 
 
-def _ask(
-    context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor, granted: GrantRequest
-) -> dict[str, Any]:
-    key = key_facts(context, registration, descriptor)
-    tenant, purpose = granted.submitter.tenant, granted.request.purpose
-    return ask_policy(context, Action.KEY_USE, key, tenant=tenant, purpose=purpose)
-
-
 def _spend(
     context: CustodianContext,
-    registration: Registration,
-    descriptor: DatasetDescriptor,
+    holdings: Sequence[Holding],
     plan: EncryptedPlan,
     question: StepQuestion,
     digest: str,
     witnesses: Sequence[Attestation],
 ) -> None:
+    """Every data set pays, or none: one transaction."""
     if context.journal.spend(question.job_id, question.step) is not None:
         return  # paid before a crash; nothing was said
     units = plan.charges[question.step]
-    require_within_limits(context, registration, descriptor, units, 1)
-    spend = Spend(
-        job_id=question.job_id,
-        step=question.step,
-        dataset_id=registration.dataset_id,
-        fence=question.fence,
-        plan_digest=plan.digest,
-        weights_digest=question.weights_digest,
-        ciphertext_digest=digest,
-        units=units,
-    )
+    require_within_limits(context, holdings, units, 1, question.job_id)
     with context.journal.append() as page:
-        page.spent(spend)
+        for held in holdings:
+            spend = Spend(
+                job_id=question.job_id,
+                step=question.step,
+                dataset_id=held.registration.dataset_id,
+                key_id=held.registration.key_id,
+                fence=question.fence,
+                plan_digest=plan.digest,
+                weights_digest=question.weights_digest,
+                ciphertext_digest=digest,
+                units=units,
+            )
+            page.spent(spend)
         for witness in witnesses:
             page.confirmed(Confirmation.of(witness))
 
 
 def _decrypt(
-    context: CustodianContext,
-    registration: Registration,
-    descriptor: DatasetDescriptor,
-    releases: tuple[Release, ...],
-    ciphertexts: list[bytes],
+    context: CustodianContext, held: Holding, releases: tuple[Release, ...], ciphertexts: list[bytes]
 ) -> list[int]:
+    """Decrypt with the key of a data set, which is that of all data sets of the job."""
     noise = [release.draw_noise(context.noise) for release in releases]
     try:
-        with unwrapped(context, registration) as secret:
+        with unwrapped(context, held.registration) as secret:
             return [
                 value
                 for release, ciphertext, drawn in zip(releases, ciphertexts, noise, strict=True)
-                for value in _release(descriptor.parameters, secret, release, ciphertext, drawn)
+                for value in _release(held.descriptor.parameters, secret, release, ciphertext, drawn)
             ]
     except DecryptionFailed:
         raise CiphertextRejected(NOT_OF_FORM) from None
@@ -192,28 +190,30 @@ def _release(
 
 def _remember(
     context: CustodianContext,
-    registration: Registration,
+    decided: Iterable[tuple[Holding, dict[str, Any]]],
     question: StepQuestion,
     digest: str,
     answer: list[int],
-    decision: dict[str, Any],
 ) -> None:
-    event_id = f"key:use/{question.job_id}/{question.step}"
-    draft = entry(
-        Action.KEY_USE,
-        registration.tenant,
-        decision=decision,
-        dataset_id=registration.dataset_id,
-        job_id=question.job_id,
-        details={
-            "step": question.step,
-            "fence": question.fence,
-            "weights": question.weights_digest,
-            "ciphertext": digest,
-            "answer": digest_bytes(",".join(map(str, answer)).encode()),
-        },
-        event_id=event_id,
-    )
+    """Write the answer down, and owe each data set's tenant an entry in its log."""
+    details = {
+        "step": question.step,
+        "fence": question.fence,
+        "weights": question.weights_digest,
+        "ciphertext": digest,
+        "answer": digest_bytes(",".join(map(str, answer)).encode()),
+    }
     with context.journal.append() as page:
         page.answered(question.job_id, question.step, answer)
-        page.announce(event_id, as_json(draft))
+        for held, decision in decided:
+            event_id = f"key:use/{question.job_id}/{question.step}/{held.registration.dataset_id}"
+            draft = entry(
+                Action.KEY_USE,
+                held.registration.tenant,
+                decision=decision,
+                dataset_id=held.registration.dataset_id,
+                job_id=question.job_id,
+                details=details,
+                event_id=event_id,
+            )
+            page.announce(event_id, as_json(draft))

@@ -4,8 +4,8 @@ What the certificate says about privacy comes from the custodian's journal and t
 whoever asks. A job has one certificate; asking again returns the same bytes.
 """
 
+import json
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 import rfc8785
@@ -21,15 +21,15 @@ from secure_ds.core.evaluators import distinct
 from secure_ds.custodian.checkpoints import checkpoint
 from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry
 from secure_ds.custodian.errors import CertificateRefused
-from secure_ds.custodian.grants import open_grant, plan_of_job
-from secure_ds.custodian.held_keys import held_key
-from secure_ds.custodian.journal import Confirmation, Registration, Spend
+from secure_ds.custodian.grants import holdings_of_job, open_grant, plan_of_job
+from secure_ds.custodian.groups import held_group
+from secure_ds.custodian.held_keys import Holding
+from secure_ds.custodian.journal import Confirmation, Page, Registration, Spend
 from secure_ds.custodian.keyring import CERTIFICATES
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.privacy.errors import DeltaTooSmall
 from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED, epsilon_of
 from secure_ds.privacy.mechanism import NEIGHBOURS
-from secure_ds.services.planning import ledger_limit
 from secure_ds.training.encrypted.model_file import trained_model, write_model
 from secure_ds.training.encrypted.plan import EncryptedPlan
 from secure_ds.wire.certificate import (
@@ -42,6 +42,7 @@ from secure_ds.wire.certificate import (
     LedgerEntry,
     Predicate,
     PrivacyClaim,
+    SeveralClaim,
     Statement,
     Subject,
 )
@@ -62,6 +63,11 @@ TWO_WORKERS = (
     "Every step was evaluated alike by two workers, of different trust domains: {}. That the honest circuit was "
     "computed rests on their not acting together; any step can be recomputed with `secure-ds job recheck`."
 )
+TRUST_OF_A_COLLABORATION = (
+    "Between the members: records of each stay encrypted towards every other, and what a member learns is the answers, "
+    "which are differentially private. This supposes that none of them runs the custodian, or holds what it holds: a "
+    "member that does can read the records of all.",
+)
 
 
 def certify(context: CustodianContext, message: CertificateRequest) -> Certificate:
@@ -74,17 +80,25 @@ def certify(context: CustodianContext, message: CertificateRequest) -> Certifica
     if (known := context.journal.certificate(message.job_id)) is not None:
         deliver(context)
         return Certificate(envelope=Envelope.model_validate_json(known))
-    registration, descriptor = held_key(context, granted.request.dataset_id)
-    plan = plan_of_job(context, descriptor, granted)
-    _require_own_model(context, message, plan, descriptor)
-    facts = Job(
-        id=message.job_id, tenant=registration.tenant, data_owner=registration.owner, submitter=granted.submitter.id
-    )
-    decision = ask_policy(context, Action.JOB_CERTIFY, facts, tenant=registration.tenant)
-    statement = _statement(context, message, granted, registration, descriptor, plan)
+    holdings = holdings_of_job(context, granted)
+    plan = plan_of_job(context, holdings, granted)
+    _require_own_model(context, message, plan, holdings[0].descriptor)
+    decision = ask_policy(context, Action.JOB_CERTIFY, _job(granted, holdings), tenant=granted.submitter.tenant)
+    statement = _statement(context, message, granted, holdings, plan)
     payload = rfc8785.dumps(statement.model_dump(mode="json", by_alias=True))
     envelope = context.keyring.sign(CERTIFICATES, payload, PAYLOAD_TYPE)
-    event_id = f"job:certify/{message.job_id}"
+    with context.journal.append() as page:
+        page.certified(message.job_id, envelope)
+        for held in holdings:
+            _announce(page, message, held.registration, decision, digest_bytes(payload))
+    deliver(context)
+    return Certificate(envelope=Envelope.model_validate_json(envelope))
+
+
+def _announce(
+    page: Page, message: CertificateRequest, registration: Registration, decision: dict[str, Any], statement: str
+) -> None:
+    event_id = f"job:certify/{message.job_id}/{registration.dataset_id}"
     draft = entry(
         Action.JOB_CERTIFY,
         registration.tenant,
@@ -92,14 +106,21 @@ def certify(context: CustodianContext, message: CertificateRequest) -> Certifica
         dataset_id=registration.dataset_id,
         job_id=message.job_id,
         model_id=message.model_id,
-        details={"weights": message.weights_digest, "statement": digest_bytes(payload)},
+        details={"weights": message.weights_digest, "statement": statement},
         event_id=event_id,
     )
-    with context.journal.append() as page:
-        page.certified(message.job_id, envelope)
-        page.announce(event_id, as_json(draft))
-    deliver(context)
-    return Certificate(envelope=Envelope.model_validate_json(envelope))
+    page.announce(event_id, as_json(draft))
+
+
+def _job(granted: GrantRequest, holdings: Sequence[Holding]) -> Job:
+    tenants = frozenset(held.registration.tenant for held in holdings)
+    return Job(
+        id=granted.job_id,
+        tenant=granted.submitter.tenant,
+        data_owners=frozenset(held.registration.owner for held in holdings),
+        submitter=granted.submitter.id,
+        partners=tenants - {granted.submitter.tenant},
+    )
 
 
 def _require_own_model(
@@ -118,8 +139,7 @@ def _statement(
     context: CustodianContext,
     message: CertificateRequest,
     granted: GrantRequest,
-    registration: Registration,
-    descriptor: DatasetDescriptor,
+    holdings: Sequence[Holding],
     plan: EncryptedPlan,
 ) -> Statement:
     confirmations = context.journal.confirmations(message.job_id)
@@ -127,14 +147,15 @@ def _statement(
         job_id=message.job_id,
         purpose=granted.request.purpose,
         algorithm=granted.request.algorithm,
+        collaboration=_collaboration(context, granted),
         plan=plan.to_json(),
         plan_digest=plan.digest,
-        data=[_data_claim(context, registration, descriptor)],
-        privacy=_privacy_claim(descriptor, plan),
-        custody=_custody_claim(context, registration, descriptor, plan),
+        data=[_data_claim(context, held) for held in holdings],
+        privacy=_privacy_claim(plan),
+        custody=_custody_claim(context, holdings[0], plan),
         evaluation=evaluation_claim(plan, confirmations),
-        ledger=_ledger(context.journal.spends(message.job_id), confirmations),
-        trust=list(TRUST),
+        ledger=_ledger(_spends_of_one(context, message.job_id, holdings[0]), confirmations),
+        trust=[*TRUST, *(TRUST_OF_A_COLLABORATION if granted.request.collaboration_id else ())],
         code_version=__version__,
         policy_version=context.policy.policy_version,
         audit=_audit_evidence(context, message),
@@ -168,7 +189,21 @@ def _ledger(spends: Sequence[Spend], confirmations: Sequence[Confirmation]) -> l
     ]
 
 
-def _data_claim(context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor) -> DataSetClaim:
+def _spends_of_one(context: CustodianContext, job_id: str, held: Holding) -> list[Spend]:
+    """What one data set of the job paid; every other one paid the same."""
+    return [spend for spend in context.journal.spends(job_id) if spend.dataset_id == held.registration.dataset_id]
+
+
+def _collaboration(context: CustodianContext, granted: GrantRequest) -> dict[str, Any] | None:
+    if granted.request.collaboration_id is None:
+        return None
+    envelope: dict[str, Any] = json.loads(held_group(context, granted.request.collaboration_id)[0].envelope)
+    return envelope
+
+
+def _data_claim(context: CustodianContext, held: Holding) -> DataSetClaim:
+    registration, descriptor = held
+    consent = context.journal.consent(registration.dataset_id)
     rotation_key = context.journal.rotation_key(descriptor.dataset_id)
     return DataSetClaim(
         id=descriptor.dataset_id,
@@ -182,42 +217,44 @@ def _data_claim(context: CustodianContext, registration: Registration, descripto
         limit_epsilon=descriptor.limits.epsilon,
         limit_delta=descriptor.limits.delta,
         rotation_key=None if rotation_key is None else digest_bytes(rotation_key),
+        consent=None if consent is None else json.loads(consent.envelope),
         norms="verified",
     )
 
 
-def _privacy_claim(descriptor: DatasetDescriptor, plan: EncryptedPlan) -> PrivacyClaim:
+def _privacy_claim(plan: EncryptedPlan) -> PrivacyClaim:
     units = sum(plan.charges)
-    distance = ledger_limit(descriptor).distance
     return PrivacyClaim(
         epsilon=plan.request.epsilon,
         delta=plan.request.delta,
         mu_squared=units / UNITS_PER_MU_SQUARED,
         neighbours=NEIGHBOURS,
         unit=plan.mechanism.unit,
-        records_per_person=descriptor.unit.records_per_person,
+        records_per_person=plan.facts.records_per_person,
         accountant=ACCOUNTANT,
         event=plan.mechanism.to_json(),
-        epsilon_for_persons_in_two_data_sets=_epsilon_twice(plan, units, 2 * distance),
+        persons_in_several=[
+            SeveralClaim(data_sets=count, epsilon=_epsilon_of_several(plan, units, count))
+            for count in range(2, max(2, len(plan.facts.parts)) + 1)
+        ],
     )
 
 
-def _epsilon_twice(plan: EncryptedPlan, units: int, distance: Fraction) -> float | None:
-    """Epsilon for somebody whose records count twice (mu doubled); None where none can be stated at this delta."""
+def _epsilon_of_several(plan: EncryptedPlan, units: int, count: int) -> float | None:
+    """Epsilon for somebody whose records count `count` times (mu that many times, and so is the distance to the ideal
+    mechanism); None where none can be stated at this delta."""
     try:
-        return epsilon_of(4 * units, plan.request.delta, distance)
+        return epsilon_of(count**2 * units, plan.request.delta, count * plan.facts.distance)
     except DeltaTooSmall:
         return None
 
 
-def _custody_claim(
-    context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor, plan: EncryptedPlan
-) -> CustodyClaim:
+def _custody_claim(context: CustodianContext, held: Holding, plan: EncryptedPlan) -> CustodyClaim:
     return CustodyClaim(
         statistical_bits=plan.statistical_bits,
-        max_decryptions=descriptor.limits.max_decryptions,
-        prior_decryptions=descriptor.prior_decryptions,
-        decryptions_used=context.journal.releases(registration.dataset_id),
+        max_decryptions=held.descriptor.limits.max_decryptions,
+        prior_decryptions=held.descriptor.prior_decryptions,
+        decryptions_used=context.journal.releases_of_key(held.registration.key_id),
         keystore=context.keyring.public_keys().keystore,
         security_table=SECURITY_TABLE,
     )

@@ -5,6 +5,8 @@ in the custodian's own settings, over the digest of the ciphertext it would decr
 keep attestations back, and so have nothing answered; not make one up.
 """
 
+from collections.abc import Sequence
+
 from audit.entry import Outcome
 from policies.actions import Action
 from secure_ds.core.evaluators import too_few_evaluators
@@ -15,7 +17,7 @@ from secure_ds.custodian.errors import (
     EvaluationUnconfirmed,
     EvaluatorsMissing,
 )
-from secure_ds.custodian.journal import Registration
+from secure_ds.custodian.held_keys import Holding
 from secure_ds.jobs.evaluation import Attestation, Evaluation, Verdict, judge, valid
 from secure_ds.training.encrypted.plan import EncryptedPlan
 from secure_ds.wire.custodian import StepQuestion
@@ -28,7 +30,7 @@ def require_evaluators(context: CustodianContext, plan: EncryptedPlan) -> None:
 
 
 def require_confirmed(
-    context: CustodianContext, registration: Registration, plan: EncryptedPlan, question: StepQuestion, digest: str
+    context: CustodianContext, holdings: Sequence[Holding], plan: EncryptedPlan, question: StepQuestion, digest: str
 ) -> list[Attestation]:
     """Return the attestations that confirm a step's ciphertext; none where the plan does not ask for them.
 
@@ -43,12 +45,12 @@ def require_confirmed(
         said = valid(work.attestations.list(question.job_id, question.step), context.evaluators)
     verdict = judge(evaluation, said)
     if not verdict.confirmed:
-        raise _refused(context, registration, evaluation, verdict)
+        raise _refused(context, holdings, evaluation, verdict)
     return said
 
 
 def _refused(
-    context: CustodianContext, registration: Registration, evaluation: Evaluation, verdict: Verdict
+    context: CustodianContext, holdings: Sequence[Holding], evaluation: Evaluation, verdict: Verdict
 ) -> CustodianRefusal:
     refusal: CustodianRefusal
     if verdict.others:
@@ -62,13 +64,14 @@ def _refused(
         "attested_by": list(verdict.domains),
         "others": [{"domain": domain, "ciphertext": digest} for domain, digest in verdict.others],
     }
-    refused = entry(
-        Action.KEY_USE,
-        registration.tenant,
-        outcome=Outcome.DENIED,
-        dataset_id=registration.dataset_id,
-        job_id=evaluation.job_id,
-        details=details,
-    )
-    log_now(context, refused)
+    for held in holdings:
+        refused = entry(
+            Action.KEY_USE,
+            held.registration.tenant,
+            outcome=Outcome.DENIED,
+            dataset_id=held.registration.dataset_id,
+            job_id=evaluation.job_id,
+            details=details,
+        )
+        log_now(context, refused)
     return refusal

@@ -42,7 +42,13 @@ class CustodianContext:
 
 
 def ask_policy(
-    context: CustodianContext, action: Action, resource: Resource, *, tenant: str, purpose: str | None = None
+    context: CustodianContext,
+    action: Action,
+    resource: Resource,
+    *,
+    tenant: str,
+    purpose: str | None = None,
+    collaboration: str | None = None,
 ) -> dict[str, Any]:
     """The third door: may the worker, on behalf of `tenant`, have this done? Returns the decision's record.
 
@@ -50,7 +56,8 @@ def ask_policy(
         PolicyRefused: no; the refusal is in the log.
     """
     worker = Service(id="worker", tenant=tenant, kind=ServiceKind.WORKER)
-    request = Request(worker, action, resource, Context(door=Door.CUSTODIAN, purpose=purpose))
+    circumstances = Context(door=Door.CUSTODIAN, purpose=purpose, collaboration=collaboration)
+    request = Request(worker, action, resource, circumstances)
     try:
         return enforce(context.policy, Door.CUSTODIAN, request).to_record()
     except Denied as denied:

@@ -32,6 +32,25 @@ class KeyRotated(CustodianRefusal):
     remedy = "use the data set that succeeds this one"
 
 
+class TermsRejected(CustodianRefusal):
+    """No keys can be made for these terms of a collaboration."""
+
+    code = "terms_rejected"
+
+
+class ConsentRejected(CustodianRefusal):
+    """It is not this data set's owner who signed this, or it was signed for something else, or it is an old one."""
+
+    code = "consent_rejected"
+
+
+class ConsentMissing(CustodianRefusal):
+    """The owner of a data set has not consented to the collaboration, or has taken the consent back."""
+
+    code = "consent_missing"
+    recorded = True
+
+
 class CheckRefused(CustodianRefusal):
     """This block's norms were checked before, with other ciphertexts; there is one verdict a block."""
 
@@ -55,6 +74,12 @@ class PlanMismatch(CustodianRefusal):
     """The plan is not the one the custodian computes from descriptor and request."""
 
     code = "plan_mismatch"
+
+
+class DataMismatch(CustodianRefusal):
+    """The data sets are not those of the request, or not under one key."""
+
+    code = "data_mismatch"
 
 
 class GrantInvalid(CustodianRefusal):

@@ -1,10 +1,12 @@
 """Consent to one job: signed, stored nowhere, shown again at every step.
 
-The custodian recomputes the plan from the descriptor it holds and the request. Noise, scale and charges are therefore
+The custodian recomputes the plan from the descriptors it holds and the request. Noise, scale and charges are therefore
 never taken from a caller, here or later.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,12 +15,13 @@ from hsm.errors import EnvelopeRejected
 from policies.actions import Action
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.custodian.confirmation import require_evaluators
+from secure_ds.custodian.consents import require_consents
 from secure_ds.custodian.context import CustodianContext, ask_policy, entry, log_now
-from secure_ds.custodian.errors import GrantInvalid, LimitExceeded, NotVerified, PlanMismatch
-from secure_ds.custodian.held_keys import held_key, key_facts, norms_passed, require_not_rotated
-from secure_ds.custodian.journal import Registration
+from secure_ds.custodian.errors import DataMismatch, GrantInvalid, LimitExceeded, NotVerified, PlanMismatch
+from secure_ds.custodian.facts import key_facts
+from secure_ds.custodian.held_keys import Holding, held_keys, norms_passed, require_not_rotated
 from secure_ds.custodian.keyring import GRANTS
-from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
+from secure_ds.data.descriptor import parse_descriptor
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.services.planning import ledger_limit, plan_for
 from secure_ds.training.encrypted.plan import EncryptedPlan
@@ -30,25 +33,20 @@ PAYLOAD_TYPE = "application/vnd.secure-ds.grant+json"
 
 
 def grant(context: CustodianContext, message: GrantRequest) -> Grant:
-    """Consent to a job, if its plan is right and the owner's limits would cover all of it.
+    """Consent to a job, if its plan is right and the limits of every data set's owner would cover all of it.
 
     Raises:
-        KeyUnknown, KeyRotated, NotVerified, PlanMismatch, EvaluatorsMissing, LimitExceeded, PolicyRefused.
+        KeyUnknown, KeyRotated, DataMismatch, NotVerified, PlanMismatch, EvaluatorsMissing, ConsentMissing,
+        LimitExceeded, PolicyRefused.
     """
-    registration, descriptor = held_key(context, message.request.dataset_id)
-    require_not_rotated(context, registration.dataset_id)
-    if not norms_passed(context, descriptor):
+    holdings = holdings_of_job(context, message)
+    require_not_rotated(context, holdings)
+    if not all(norms_passed(context, held.descriptor) for held in holdings):
         raise NotVerified("the data set has not passed the norm check")
-    plan = plan_of_job(context, descriptor, message)
+    plan = plan_of_job(context, holdings, message)
     require_evaluators(context, plan)
-    require_within_limits(context, registration, descriptor, sum(plan.charges), plan.steps)
-    ask_policy(
-        context,
-        Action.KEY_USE,
-        key_facts(context, registration, descriptor),
-        tenant=message.submitter.tenant,
-        purpose=message.request.purpose,
-    )
+    require_allowed(context, holdings, message)
+    require_within_limits(context, holdings, sum(plan.charges), plan.steps)
     payload = message.model_dump_json().encode()
     envelope = context.keyring.sign(GRANTS, payload, PAYLOAD_TYPE)
     return Grant(envelope=Envelope.model_validate_json(envelope))
@@ -70,8 +68,47 @@ def open_grant(context: CustodianContext, envelope: Envelope, job_id: str) -> Gr
     return granted
 
 
-def plan_of_job(context: CustodianContext, descriptor: DatasetDescriptor, granted: GrantRequest) -> EncryptedPlan:
-    """Return the plan that follows from descriptor and request: the one named, and the one the job began with.
+def holdings_of_job(context: CustodianContext, granted: GrantRequest) -> tuple[Holding, ...]:
+    """Return the job's data sets: one with a key of its own, or several under the key of the collaboration it names.
+
+    Raises:
+        KeyUnknown: one is not in custody.
+        DataMismatch: they are not those that the request speaks of, or are not under one key.
+    """
+    holdings = held_keys(context, granted.dataset_ids)
+    request, found = granted.request, [held.registration.dataset_id for held in holdings]
+    named = request.dataset_ids if request.dataset_id is None else [request.dataset_id]
+    if found != granted.dataset_ids or (named is not None and found != sorted(set(named))):
+        raise DataMismatch("the data sets of the job are not those that the request names")
+    if {held.registration.collaboration_id for held in holdings} != {request.collaboration_id}:
+        raise DataMismatch("the data sets are not under the key that the request speaks of")
+    return holdings
+
+
+def require_allowed(
+    context: CustodianContext, holdings: Sequence[Holding], granted: GrantRequest
+) -> tuple[dict[str, Any], ...]:
+    """Ask for consent and policy of every data set; return the decisions' records, in the order of the data sets.
+
+    Raises:
+        ConsentMissing, PolicyRefused: one of them does not allow it; the refusal is in the log.
+    """
+    require_consents(context, holdings, granted.job_id)
+    return tuple(
+        ask_policy(
+            context,
+            Action.KEY_USE,
+            key_facts(context, held),
+            tenant=granted.submitter.tenant,
+            purpose=granted.request.purpose,
+            collaboration=granted.request.collaboration_id,
+        )
+        for held in holdings
+    )
+
+
+def plan_of_job(context: CustodianContext, holdings: Sequence[Holding], granted: GrantRequest) -> EncryptedPlan:
+    """Return the plan that follows from descriptors and request: the one named, and the one the job began with.
 
     Else a job could be answered under a dear plan and certified under a cheap one.
 
@@ -79,41 +116,59 @@ def plan_of_job(context: CustodianContext, descriptor: DatasetDescriptor, grante
         PlanMismatch: it is another, or there is none.
     """
     try:
-        plan = _plan(descriptor.canonical, granted.request)
+        plan = _plan(tuple(held.descriptor.canonical for held in holdings), granted.request.model_dump_json())
     except (PlanRefused, PrivacyError) as error:
         raise PlanMismatch(str(error)) from error
     if plan.digest != granted.plan_digest:
-        raise PlanMismatch("the plan is not the one that follows from the descriptor and the request")
+        raise PlanMismatch("the plan is not the one that follows from the descriptors and the request")
     if any(spend.plan_digest != plan.digest for spend in context.journal.spends(granted.job_id)):
         raise PlanMismatch("the job began under another plan")
     return plan
 
 
 def require_within_limits(
-    context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor, units: int, releases: int
+    context: CustodianContext, holdings: Sequence[Holding], units: int, releases: int, job_id: str | None = None
 ) -> None:
-    """Hold a cost against what the owner signed, by the custodian's own journal.
+    """Hold a cost against what the owner of each data set signed, by the custodian's own journal.
 
     The budget is that of all keys the files ever had; decryptions are counted key by key, earlier ones as used up.
 
     Raises:
-        LimitExceeded: it is not covered; the refusal is in the log.
+        LimitExceeded: it is not covered; the refusal is in the log, with its figures in that of the owner's tenant.
     """
-    limit = ledger_limit(descriptor)
-    spent = context.journal.units_spent(context.journal.line(registration.dataset_id))
-    used = descriptor.prior_decryptions + context.journal.releases(registration.dataset_id)
-    if spent + units > limit.units or used + releases > limit.releases:
+    for held in holdings:
+        registration, limit = held.registration, ledger_limit(held.descriptor)
+        spent = context.journal.units_spent(context.journal.line(registration.dataset_id))
+        used = held.descriptor.prior_decryptions + context.journal.releases_of_key(registration.key_id)
+        if spent + units > limit.units or used + releases > limit.releases:
+            figures = {"units": str(units), "spent": str(spent), "releases": used}
+            _refuse_limit(context, holdings, held, figures, job_id)
+
+
+def _refuse_limit(
+    context: CustodianContext,
+    holdings: Sequence[Holding],
+    exceeded: Holding,
+    figures: dict[str, Any],
+    job_id: str | None,
+) -> None:
+    """Every tenant whose data is in the job hears whose limit it was; the figures are for that one alone."""
+    dataset_id = exceeded.registration.dataset_id
+    for held in holdings:
+        details = {"code": LimitExceeded.code, **(figures if held is exceeded else {"exceeded_of": dataset_id})}
         refused = entry(
             "key:use",
-            registration.tenant,
+            held.registration.tenant,
             outcome=Outcome.DENIED,
-            dataset_id=registration.dataset_id,
-            details={"code": LimitExceeded.code, "units": str(units), "spent": str(spent), "releases": used},
+            dataset_id=held.registration.dataset_id,
+            job_id=job_id,
+            details=details,
         )
         log_now(context, refused)
-        raise LimitExceeded("the limits that the data's owner signed do not cover this")
+    raise LimitExceeded(f"the limits that the owner of {dataset_id} signed do not cover this")
 
 
 @lru_cache(maxsize=64)
-def _plan(descriptor: bytes, request: TrainingRequest) -> EncryptedPlan:
-    return plan_for(parse_descriptor(descriptor), request)
+def _plan(descriptors: tuple[bytes, ...], request: str) -> EncryptedPlan:
+    parsed = [parse_descriptor(descriptor) for descriptor in descriptors]
+    return plan_for(parsed, TrainingRequest.model_validate_json(request))

@@ -1,15 +1,25 @@
-"""Keys in custody: found, described to the policies, opened for the length of a block."""
+"""Keys in custody: found, and opened for the length of a block."""
 
-from policies.entities import KeySet
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.errors import KeyRotated, KeyUnknown
+from secure_ds.custodian.groups import unwrapped_group
 from secure_ds.custodian.journal import Registration
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.signed import open_own_descriptor
 
 
-def held_key(context: CustodianContext, dataset_id: str) -> tuple[Registration, DatasetDescriptor]:
+class Holding(NamedTuple):
+    """A data set in custody: its key row, and the descriptor with the limits its owner signed."""
+
+    registration: Registration
+    descriptor: DatasetDescriptor
+
+
+def held_key(context: CustodianContext, dataset_id: str) -> Holding:
     """Return a data set's key row and the limits its owner signed, verified again.
 
     Raises:
@@ -18,23 +28,20 @@ def held_key(context: CustodianContext, dataset_id: str) -> tuple[Registration, 
     registration = context.journal.registration(dataset_id)
     if registration is None:
         raise KeyUnknown("the custodian holds no key for this data set")
-    return registration, open_own_descriptor(registration.envelope)
+    return Holding(registration, open_own_descriptor(registration.envelope))
+
+
+def held_keys(context: CustodianContext, dataset_ids: Iterable[str]) -> tuple[Holding, ...]:
+    """Return the holdings of a job's data sets, in the order of their ids. Raises `KeyUnknown`."""
+    return tuple(held_key(context, dataset_id) for dataset_id in sorted(set(dataset_ids)))
 
 
 def unwrapped(context: CustodianContext, registration: Registration) -> SecretKey:
     """Return the secret key, for use in a `with` block that wipes it."""
+    if registration.collaboration_id is not None:
+        return unwrapped_group(context, registration.collaboration_id)
     return SecretKey.from_bytes(
         context.keyring.unwrap_secret(registration.wrapped_secret, wrapping_context(registration))
-    )
-
-
-def key_facts(context: CustodianContext, registration: Registration, descriptor: DatasetDescriptor) -> KeySet:
-    """The key as the policies see it; its state is by the custodian's own count of passed checks."""
-    return KeySet(
-        id=registration.dataset_id,
-        tenant=registration.tenant,
-        purposes=frozenset(descriptor.limits.purposes),
-        state="ready" if norms_passed(context, descriptor) else "checking",
     )
 
 
@@ -43,14 +50,15 @@ def norms_passed(context: CustodianContext, descriptor: DatasetDescriptor) -> bo
     return context.journal.checks_passed(descriptor.files_of) == descriptor.n_blocks
 
 
-def require_not_rotated(context: CustodianContext, dataset_id: str) -> None:
+def require_not_rotated(context: CustodianContext, holdings: Iterable[Holding]) -> None:
     """Refuse a key that has a successor.
 
     Raises:
         KeyRotated: it answers nothing more.
     """
-    if (successor := context.journal.successor(dataset_id)) is not None:
-        raise KeyRotated(f"the key of this data set was rotated; train on {successor}")
+    for held in holdings:
+        if (successor := context.journal.successor(held.registration.dataset_id)) is not None:
+            raise KeyRotated(f"the key of this data set was rotated; train on {successor}")
 
 
 def wrapping_context(registration: Registration) -> bytes:

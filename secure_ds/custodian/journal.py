@@ -54,6 +54,22 @@ keys = Table(
     Column("descriptor_digest", String, nullable=False),
     Column("envelope", LargeBinary, nullable=False),
     Column("wrapped_secret", LargeBinary, nullable=False),
+    Column("collaboration_id", String),
+)
+groups = Table(
+    "groups",
+    metadata,
+    Column("collaboration_id", String, primary_key=True),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("wrapped_secret", LargeBinary, nullable=False),
+)
+consents = Table(
+    "consents",
+    metadata,
+    Column("dataset_id", String, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("dataset_id", "number"),
 )
 successions = Table(
     "successions",
@@ -77,12 +93,13 @@ spends = Table(
     Column("job_id", String, nullable=False),
     Column("step", Integer, nullable=False),
     Column("dataset_id", String, nullable=False, index=True),
+    Column("key_id", String, nullable=False, index=True),
     Column("fence", BigInteger, nullable=False),
     Column("plan_digest", String, nullable=False),
     Column("weights_digest", String, nullable=False),
     Column("ciphertext_digest", String, nullable=False),
     Column("units", BigInteger, nullable=False),
-    PrimaryKeyConstraint("job_id", "step"),
+    PrimaryKeyConstraint("job_id", "step", "dataset_id"),
 )
 confirmations = Table(
     "confirmations",
@@ -125,7 +142,10 @@ delivered = Table("delivered", metadata, Column("event_id", String, primary_key=
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A data set's key as the custodian keeps it: wrapped by the HSM, beside the limits its owner signed."""
+    """A data set's key as the custodian keeps it: wrapped by the HSM, beside the limits its owner signed.
+
+    Under the key of a collaboration it has none of its own, and `wrapped_secret` is empty.
+    """
 
     dataset_id: str
     tenant: str
@@ -133,6 +153,30 @@ class Registration:
     descriptor_digest: str
     envelope: bytes
     wrapped_secret: bytes
+    collaboration_id: str | None = None
+
+    @property
+    def key_id(self) -> str:
+        """Whose key it is under: what a key's lifelong number of decryptions is counted by."""
+        return self.collaboration_id or self.dataset_id
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A collaboration's key, wrapped by the HSM, beside the statement that the custodian signed."""
+
+    collaboration_id: str
+    envelope: bytes
+    wrapped_secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """A consent as its owner signed it; of a data set's consents the highest number holds."""
+
+    dataset_id: str
+    number: int
+    envelope: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +200,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """One paid decryption. `units` are 1e-12 of GDP mu squared."""
+    """What one paid decryption cost one data set. `units` are 1e-12 of GDP mu squared."""
 
     job_id: str
     step: int
     dataset_id: str
+    key_id: str
     fence: int
     plan_digest: str
     weights_digest: str
@@ -249,6 +294,17 @@ class Journal:
             parent = self._parent(parent)
         return found
 
+    def group(self, collaboration_id: str) -> Group | None:
+        """Return a collaboration's key row."""
+        row = self._one(select(groups).where(groups.c.collaboration_id == collaboration_id))
+        return None if row is None else Group(**row._mapping)
+
+    def consent(self, dataset_id: str) -> ConsentRecord | None:
+        """Return the consent that holds for a data set, if its owner ever gave one."""
+        query = select(consents).where(consents.c.dataset_id == dataset_id).order_by(consents.c.number.desc()).limit(1)
+        row = self._one(query)
+        return None if row is None else ConsentRecord(**row._mapping)
+
     def check(self, dataset_id: str, block: int) -> Check | None:
         """Return the verdict given on a block, if any."""
         row = self._one(select(checks).where(checks.c.dataset_id == dataset_id, checks.c.block == block))
@@ -259,13 +315,14 @@ class Journal:
         return self._count(checks, checks.c.dataset_id == dataset_id, checks.c.passed)
 
     def spend(self, job_id: str, step: int) -> Spend | None:
-        """Return what was paid for a step, if anything."""
-        row = self._one(select(spends).where(spends.c.job_id == job_id, spends.c.step == step))
+        """Return what was paid for a step, if anything; of several data sets that paid alike, the first one's."""
+        paid = select(spends).where(spends.c.job_id == job_id, spends.c.step == step)
+        row = self._one(paid.order_by(spends.c.dataset_id).limit(1))
         return None if row is None else Spend(**row._mapping)
 
     def spends(self, job_id: str) -> list[Spend]:
-        """Return everything paid for a job, in the order of its steps."""
-        query = select(spends).where(spends.c.job_id == job_id).order_by(spends.c.step)
+        """Return everything paid for a job, in the order of its steps, then of its data sets."""
+        query = select(spends).where(spends.c.job_id == job_id).order_by(spends.c.step, spends.c.dataset_id)
         with self._engine.connect() as connection:
             return [Spend(**row._mapping) for row in connection.execute(query)]
 
@@ -288,8 +345,17 @@ class Journal:
         return 0 if row is None else int(row[0])
 
     def releases(self, dataset_id: str) -> int:
-        """Count the noisy decryptions ever paid for under a data set's key: what its lifelong limit bounds."""
+        """Count the noisy decryptions ever paid for from a data set."""
         return self._count(spends, spends.c.dataset_id == dataset_id)
+
+    def releases_of_key(self, key_id: str) -> int:
+        """Count the noisy decryptions ever paid for under a key: what its lifelong limit bounds.
+
+        A decryption that several data sets paid for is one.
+        """
+        answered = select(spends.c.job_id, spends.c.step).where(spends.c.key_id == key_id).distinct().subquery()
+        row = self._one(select(func.count()).select_from(answered))
+        return 0 if row is None else int(row[0])
 
     def checks_made(self, dataset_id: str) -> int:
         """Count the blocks whose norm check was decrypted; of each, one bit left the custodian."""
@@ -352,6 +418,14 @@ class Page:
     def succeeded(self, succession: Succession) -> None:
         """Write down that a key took over from another, which ends the other; there is one successor at most."""
         self._add(successions, **_fields(succession))
+
+    def founded(self, group: Group) -> None:
+        """Write down a collaboration's key."""
+        self._add(groups, **_fields(group))
+
+    def consented(self, consent: ConsentRecord) -> None:
+        """Write down a consent, or its withdrawal."""
+        self._add(consents, **_fields(consent))
 
     def checked(self, check: Check) -> None:
         """Write down a verdict."""

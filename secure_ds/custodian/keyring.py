@@ -1,8 +1,8 @@
 """The custodian's keys in the HSM, by what each is for.
 
-Rules: one purpose a key; a wrapping key per tenant; keys are made when first needed and never leave the HSM. The
-checkpoint key is Ed25519 where the token has it and P-256 where not; everything else is P-256 and AES, which every
-token offers.
+Rules: one purpose a key; a wrapping key per tenant and per collaboration; keys are made when first needed and never
+leave the HSM. The checkpoint key is Ed25519 where the token has it and P-256 where not; everything else is P-256 and
+AES, which every token offers.
 """
 
 import base64
@@ -18,7 +18,7 @@ from hsm.interface import KeyStore
 from hsm.keys import Algorithm, KeyRef, KeyState
 from hsm.public_keys import PublicKey, public_bytes
 from hsm.sealing import open_sealed
-from secure_ds.core.key_labels import wrapping_label
+from secure_ds.core.key_labels import group_label, wrapping_label
 from secure_ds.wire.service import PublicKeys
 
 SEALING = "sealing"
@@ -47,7 +47,11 @@ class Keyring:
 
     def wrap_secret(self, tenant: str, secret: bytes, context: bytes) -> bytes:
         """Close a CKKS secret key under its tenant's wrapping key."""
-        return wrap_blob(self._keystore, self._key(wrapping_label(tenant), Algorithm.AES256_KW), secret, context)
+        return self._wrap(wrapping_label(tenant), secret, context)
+
+    def wrap_group_secret(self, collaboration_id: str, secret: bytes, context: bytes) -> bytes:
+        """Close the CKKS secret key of a collaboration under a wrapping key of its own."""
+        return self._wrap(group_label(collaboration_id), secret, context)
 
     def unwrap_secret(self, wrapped: bytes, context: bytes) -> bytes:
         """Open what `wrap_secret` closed. Raises `BlobBroken`."""
@@ -102,6 +106,9 @@ class Keyring:
     def probe(self) -> None:
         """Use the token once, to see that it still answers. Raises `HsmError`."""
         self.sign(GRANTS, b"", PROBE_TYPE)
+
+    def _wrap(self, label: str, secret: bytes, context: bytes) -> bytes:
+        return wrap_blob(self._keystore, self._key(label, Algorithm.AES256_KW), secret, context)
 
     def _key(self, label: str, algorithm: Algorithm) -> KeyRef:
         try:

@@ -15,7 +15,8 @@ from secure_ds.ckks.errors import DecryptionFailed
 from secure_ds.core.digest import digest_bytes
 from secure_ds.custodian.context import CustodianContext, as_json, ask_policy, deliver, entry
 from secure_ds.custodian.errors import CheckRefused, CiphertextRejected
-from secure_ds.custodian.held_keys import held_key, key_facts, unwrapped
+from secure_ds.custodian.facts import key_facts
+from secure_ds.custodian.held_keys import held_key, unwrapped
 from secure_ds.custodian.journal import Check, Registration
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.services.planning import norm_plan_for
@@ -29,7 +30,8 @@ def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
         CheckRefused: the block has a verdict on other ciphertexts, or does not exist.
         CiphertextRejected: the ciphertexts are not of the check's form.
     """
-    registration, descriptor = held_key(context, message.dataset_id)
+    held = held_key(context, message.dataset_id)
+    registration, descriptor = held
     ciphertexts = [base64.b64decode(part) for part in (message.norms, message.labels)]
     digest = digest_bytes(b"".join(ciphertexts))
     known = context.journal.check(message.dataset_id, message.block)
@@ -40,8 +42,7 @@ def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
         raise CheckRefused("this block has its verdict already, or does not exist")
     if context.journal.checks_made(message.dataset_id) != context.journal.checks_passed(message.dataset_id):
         raise CheckRefused("another block of this data set has failed; nothing more is checked")
-    key = key_facts(context, registration, descriptor)
-    decision = ask_policy(context, Action.KEY_CHECK, key, tenant=registration.tenant)
+    decision = ask_policy(context, Action.KEY_CHECK, key_facts(context, held), tenant=registration.tenant)
     passed = _decrypt_and_compare(context, registration, descriptor, message.block, ciphertexts)
     event_id = f"key:check/{message.dataset_id}/{message.block}"
     draft = entry(

@@ -3,6 +3,9 @@
 The secret was sealed to the HSM with an `info` that names data set, ring and upload key. So whoever sealed it vouches
 for that upload key, and the limits it signs: a service that swaps the descriptor for one with wider limits would need
 the secret key to seal it again.
+
+A data set under the key of a collaboration brings no secret. It is taken where it keeps to the terms that this
+custodian signed; that its ciphertexts really are under the group's key is for the norm check to find out.
 """
 
 import base64
@@ -15,10 +18,12 @@ from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.core.digest import digest_bytes
 from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry
 from secure_ds.custodian.errors import KeyRejected
+from secure_ds.custodian.groups import held_group
 from secure_ds.custodian.held_keys import wrapping_context
-from secure_ds.custodian.journal import Registration
+from secure_ds.custodian.journal import Registration, Succession
 from secure_ds.custodian.rotation import require_may_succeed, succession
-from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.collaboration import require_fits
+from secure_ds.data.descriptor import DatasetDescriptor, FileReference, GroupReference
 from secure_ds.data.errors import DataError
 from secure_ds.data.sealing import sealing_info
 from secure_ds.data.signed import open_own_descriptor
@@ -26,7 +31,7 @@ from secure_ds.wire.custodian import KeyRegistration
 
 
 def register(context: CustodianContext, message: KeyRegistration) -> bytes | None:
-    """Open the sealed key once, wrap it under the tenant's key and write it down.
+    """Open the sealed key once, wrap it under the tenant's key and write it down; or take in a data set of a group.
 
     Returns:
         The rotation key, when the data set succeeds another one.
@@ -34,7 +39,7 @@ def register(context: CustodianContext, message: KeyRegistration) -> bytes | Non
     Raises:
         KeyRejected: signature, limits or seal do not hold, the data set has another key already, or it may not succeed
             the one that its descriptor names.
-        KeyUnknown: it succeeds a data set whose key is not here.
+        KeyUnknown: it succeeds a data set whose key is not here, or is under a key that this custodian did not make.
     """
     envelope = message.envelope.model_dump_json().encode()
     descriptor = _open(envelope)
@@ -56,7 +61,6 @@ def _open(envelope: bytes) -> DatasetDescriptor:
 
 def _take(context: CustodianContext, message: KeyRegistration, envelope: bytes, descriptor: DatasetDescriptor) -> None:
     require_may_succeed(context, descriptor, message.owner)
-    secret = _unseal(context, message, descriptor)
     registration = Registration(
         dataset_id=descriptor.dataset_id,
         tenant=descriptor.tenant,
@@ -64,9 +68,16 @@ def _take(context: CustodianContext, message: KeyRegistration, envelope: bytes, 
         descriptor_digest=descriptor.digest,
         envelope=envelope,
         wrapped_secret=b"",
+        collaboration_id=descriptor.group.collaboration_id if descriptor.group else None,
     )
-    wrapped = context.keyring.wrap_secret(descriptor.tenant, secret, wrapping_context(registration))
-    followed = succession(context, descriptor, secret)
+    followed: Succession | None = None
+    if descriptor.group is not None:
+        _require_terms(context, message, descriptor, descriptor.group)
+    elif descriptor.sealed_key is not None:
+        secret = _unseal(context, message, descriptor, descriptor.sealed_key)
+        wrapped = context.keyring.wrap_secret(descriptor.tenant, secret, wrapping_context(registration))
+        registration = replace(registration, wrapped_secret=wrapped)
+        followed = succession(context, descriptor, secret)
     event_id = f"key:register/{descriptor.dataset_id}"
     draft = entry(
         "key:register",
@@ -80,18 +91,31 @@ def _take(context: CustodianContext, message: KeyRegistration, envelope: bytes, 
         event_id=event_id,
     )
     with context.journal.append() as page:
-        page.registered(replace(registration, wrapped_secret=wrapped))
+        page.registered(registration)
         if followed is not None:
             page.succeeded(followed)
         page.announce(event_id, as_json(draft))
 
 
-def _unseal(context: CustodianContext, message: KeyRegistration, descriptor: DatasetDescriptor) -> bytes:
+def _require_terms(
+    context: CustodianContext, message: KeyRegistration, descriptor: DatasetDescriptor, group: GroupReference
+) -> None:
+    if message.sealed_key is not None:
+        raise KeyRejected("a data set under the key of a collaboration brings no key of its own")
+    try:
+        require_fits(held_group(context, group.collaboration_id)[1], descriptor)
+    except DataError as error:
+        raise KeyRejected(str(error)) from error
+
+
+def _unseal(
+    context: CustodianContext, message: KeyRegistration, descriptor: DatasetDescriptor, announced: FileReference
+) -> bytes:
     """All failures look the same: nobody learns whether seal, binding or contents were wrong."""
-    sealed = base64.b64decode(message.sealed_key)
+    sealed = base64.b64decode(message.sealed_key or "")
     info = sealing_info(descriptor.dataset_id, descriptor.parameters.digest, descriptor.upload_key)
     try:
-        if digest_bytes(sealed) != descriptor.sealed_key.digest:
+        if digest_bytes(sealed) != announced.digest:
             raise SealBroken
         secret = context.keyring.open_sealed(sealed, info)
         with SecretKey.from_bytes(secret) as key:

@@ -23,9 +23,11 @@ from hsm.errors import HsmError
 from secure_ds.custodian.answering import answer_step
 from secure_ds.custodian.certificates import certify
 from secure_ds.custodian.checkpoints import checkpoint
+from secure_ds.custodian.consents import take_consent
 from secure_ds.custodian.context import CustodianContext, deliver, entry, log_now
 from secure_ds.custodian.errors import CustodianRefusal
 from secure_ds.custodian.grants import grant
+from secure_ds.custodian.groups import create_group
 from secure_ds.custodian.held_keys import held_key
 from secure_ds.custodian.norms import check_norms
 from secure_ds.custodian.registration import register
@@ -34,11 +36,13 @@ from secure_ds.wire.base import Message
 from secure_ds.wire.custodian import (
     CertificateRequest,
     CheckpointSize,
+    ConsentMessage,
     CustodianError,
     CustodianHealth,
     DecryptionCount,
     DecryptionQuestion,
     GrantRequest,
+    GroupCreation,
     KeyRegistration,
     NormCheck,
     Nothing,
@@ -71,6 +75,8 @@ def create_server(context: CustodianContext, *, over_socket: bool = True) -> Fla
 
 def _acts(context: CustodianContext) -> dict[str, tuple[type[Message], Callable[[Any], Message]]]:
     return {
+        "create_group": (GroupCreation, lambda message: create_group(context, message)),
+        "consent": (ConsentMessage, lambda message: take_consent(context, message)),
         "register": (KeyRegistration, lambda message: _register(context, message)),
         "grant": (GrantRequest, lambda message: grant(context, message)),
         "check_norms": (NormCheck, lambda message: check_norms(context, message)),
@@ -150,7 +156,7 @@ def _decryptions(context: CustodianContext, message: DecryptionQuestion) -> Decr
     registration, descriptor = held_key(context, message.dataset_id)
     return DecryptionCount(
         dataset_id=message.dataset_id,
-        used=context.journal.releases(registration.dataset_id),
+        used=context.journal.releases_of_key(registration.key_id),
         limit=descriptor.limits.max_decryptions,
         prior=descriptor.prior_decryptions,
         checks=context.journal.checks_made(registration.dataset_id),

@@ -21,7 +21,7 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from secure_ds.ckks.errors import InvalidParameters
-from secure_ds.ckks.input_files import Encryption, input_file_bytes
+from secure_ds.ckks.input_files import PUBLIC_KEY, Encryption, input_file_bytes
 from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
 from secure_ds.ckks.norm_plan import MAX_ETA
 from secure_ds.ckks.parameters import Parameters
@@ -122,6 +122,13 @@ class Rotation(_Closed):
     prior_decryptions: Annotated[int, Field(ge=1, le=MAX_PRIOR_DECRYPTIONS)]
 
 
+class GroupReference(_Closed):
+    """The collaboration under whose key records were encrypted, by id and by the digest of its signed statement."""
+
+    collaboration_id: Annotated[str, Field(pattern=r"^collab_[a-z2-7]{26}$")]
+    statement_digest: Digest
+
+
 class DatasetDescriptor(_Closed):
     """One encrypted data set.
 
@@ -132,7 +139,8 @@ class DatasetDescriptor(_Closed):
         encryption: how every ciphertext was made; see `secure_ds.ckks.input_files`.
         input_scale: exact scale of every ciphertext, as `float.hex` writes it.
         eta: tolerance of the norm check at upload, as `float.hex` writes it.
-        sealed_key: the CKKS secret key, sealed to the custodian.
+        sealed_key: the CKKS secret key, sealed to the custodian; None where the key is a collaboration's.
+        group: the collaboration whose key it is; None where the key is the data set's own.
         evaluation_keys: every key file the ring needs, in the order of their names.
         blocks: every ciphertext, in order of column, then block.
         upload_key: raw Ed25519 public key that signs this descriptor, hexadecimal.
@@ -153,7 +161,8 @@ class DatasetDescriptor(_Closed):
     input_scale: str
     eta: str
     upload_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    sealed_key: FileReference
+    sealed_key: FileReference | None
+    group: GroupReference | None
     evaluation_keys: tuple[KeyFile, ...]
     blocks: tuple[ColumnBlock, ...]
     rotation: Rotation | None
@@ -226,6 +235,10 @@ class DatasetDescriptor(_Closed):
             raise ValueError(f"n_features must be {self.feature_map.n_features}, as the feature map makes")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("a class is listed twice")
+        if (self.sealed_key is None) == (self.group is None):
+            raise ValueError("a data set has either a sealed key of its own or a group")
+        if self.group is not None and (self.encryption != PUBLIC_KEY or self.rotation is not None):
+            raise ValueError("under the key of a group, records are encrypted with its public key, and never rotated")
         self._check_blocks()
         self._check_keys()
         return self

@@ -3,7 +3,7 @@
 Rules kept here:
 
 1. The signature covers payload *and* payload type (DSSE v1.0.2, pre-authentication encoding), so a signed descriptor
-   can never pass for another kind of document.
+   can never pass for a consent, or for any other kind of document.
 2. A payload is returned only after its signature verified; every failure is the same `InvalidEnvelope`.
 3. One envelope has one spelling: exactly one signature, strict padded base64, no further fields.
 """
@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import json
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -35,7 +35,7 @@ class _Signature(_Closed):
 
 class _Envelope(_Closed):
     payload: str
-    payloadType: Literal["application/vnd.secure-ds.dataset+json"]  # noqa: N815  the specification's name
+    payloadType: str  # noqa: N815  the specification's name
     signatures: Annotated[list[_Signature], Field(min_length=1, max_length=1)]
 
 
@@ -44,30 +44,30 @@ def key_id(public_key: Ed25519PublicKey) -> str:
     return "sha256:" + hashlib.sha256(public_key.public_bytes_raw()).hexdigest()
 
 
-def sign(payload: bytes, upload_key: Ed25519PrivateKey) -> bytes:
+def sign(payload: bytes, upload_key: Ed25519PrivateKey, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """Return the envelope, as JSON, that carries `payload` under the signature of `upload_key`."""
-    signature = upload_key.sign(_pre_authentication_encoding(payload))
+    signature = upload_key.sign(_pre_authentication_encoding(payload, payload_type))
     return json.dumps(
         {
             "payload": base64.b64encode(payload).decode(),
-            "payloadType": PAYLOAD_TYPE,
+            "payloadType": payload_type,
             "signatures": [{"keyid": key_id(upload_key.public_key()), "sig": base64.b64encode(signature).decode()}],
         }
     ).encode()
 
 
-def verify(envelope: bytes, upload_key: Ed25519PublicKey) -> bytes:
-    """Return the payload of an envelope signed by `upload_key`.
+def verify(envelope: bytes, upload_key: Ed25519PublicKey, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """Return the payload of an envelope of that type signed by `upload_key`.
 
     Raises:
         InvalidEnvelope: anything at all is wrong with it.
     """
     parsed = _parse(envelope)
     payload, signature = _decode(parsed.payload), _decode(parsed.signatures[0].sig)
-    if parsed.signatures[0].keyid != key_id(upload_key):
+    if parsed.payloadType != payload_type or parsed.signatures[0].keyid != key_id(upload_key):
         raise InvalidEnvelope
     try:
-        upload_key.verify(signature, _pre_authentication_encoding(payload))
+        upload_key.verify(signature, _pre_authentication_encoding(payload, payload_type))
     except InvalidSignature:
         raise InvalidEnvelope from None
     return payload
@@ -101,6 +101,6 @@ def _decode(text: str) -> bytes:
     return data
 
 
-def _pre_authentication_encoding(payload: bytes) -> bytes:
-    kind = PAYLOAD_TYPE.encode()
+def _pre_authentication_encoding(payload: bytes, payload_type: str) -> bytes:
+    kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

@@ -30,6 +30,18 @@ class InvalidDescriptor(DataError):
     code: ClassVar[str] = "invalid_descriptor"
 
 
+class InvalidStatement(DataError):
+    """The statement of a collaboration is malformed or contradicts itself."""
+
+    code: ClassVar[str] = "invalid_statement"
+
+
+class InvalidConsent(DataError):
+    """A consent is malformed, or is about something else."""
+
+    code: ClassVar[str] = "invalid_consent"
+
+
 class InvalidEnvelope(DataError):
     """A signed envelope does not verify. Every cause looks the same from outside."""
 

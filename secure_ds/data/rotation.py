@@ -44,6 +44,8 @@ def require_successor(child: DatasetDescriptor, parent: DatasetDescriptor) -> No
     Raises:
         InvalidDescriptor: it differs in something that a rotation does not change; names it.
     """
+    if child.sealed_key is None:
+        raise InvalidDescriptor("a successor brings a secret key of its own")
     right = successor(
         parent,
         dataset_id=child.dataset_id,

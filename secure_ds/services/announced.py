@@ -9,7 +9,8 @@ from secure_ds.store.unit_of_work import UnitOfWork
 
 def announced_blobs(descriptor: DatasetDescriptor, *, complete: bool = False) -> list[BlobRow]:
     """Return a row for every evaluation key and ciphertext; `complete` says that they have arrived before."""
-    keys = [BlobRow(key.digest, key.name, None, None, key.bytes, complete) for key in descriptor.evaluation_keys]
+    own_keys = () if descriptor.group else descriptor.evaluation_keys  # a group's are with the collaboration
+    keys = [BlobRow(key.digest, key.name, None, None, key.bytes, complete) for key in own_keys]
     blocks = [
         BlobRow(entry.digest, CIPHERTEXT_KIND, entry.column, entry.block, entry.bytes, complete)
         for entry in descriptor.blocks

@@ -7,8 +7,9 @@ from secure_ds.jobs.lifecycle import JobState
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.errors import StateConflict
 from secure_ds.services.facts import job_facts
-from secure_ds.services.gate import Subject, decide, record, verb
+from secure_ds.services.gate import decide, verb
 from secure_ds.services.lookups import find_job
+from secure_ds.services.parties import record_for_all
 from secure_ds.services.views import job_view
 from secure_ds.wire.jobs import JobView
 
@@ -21,8 +22,8 @@ def cancel_job(context: ServiceContext, caller: Caller, job_id: str) -> JobView:
         StateConflict: the job has ended already.
     """
     with context.store.write() as work:
-        job, dataset = find_job(work, job_id)
-        decision = decide(context, caller, Action.JOB_CANCEL, job_facts(job, dataset))
+        job, datasets = find_job(work, job_id)
+        decision = decide(context, caller, Action.JOB_CANCEL, job_facts(job, datasets))
         try:
             job = work.jobs.request_cancel(job.id)
         except IllegalTransition as error:
@@ -31,6 +32,6 @@ def cancel_job(context: ServiceContext, caller: Caller, job_id: str) -> JobView:
             work.jobs.move(job.id, JobState.CANCELLED)
             work.ledger.settle(job.id)
             work.events.append(job.id, "cancelled", {"steps_done": job.steps_done})
-        subject = Subject(dataset_id=dataset.id, job_id=job.id)
-        record(work, caller, Action.JOB_CANCEL, subject, decision, details={"steps_done": job.steps_done})
-        return job_view(find_job(work, job_id)[0])
+        details = {"steps_done": job.steps_done}
+        record_for_all(work, caller, Action.JOB_CANCEL, job.id, datasets, {"": decision}, details=details)
+        return job_view(*find_job(work, job_id))

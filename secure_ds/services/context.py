@@ -12,10 +12,14 @@ from secure_ds.store.unit_of_work import Store
 from secure_ds.wire.custodian import (
     Certificate,
     CertificateRequest,
+    ConsentMessage,
+    ConsentReceipt,
     CustodianHealth,
     DecryptionCount,
     Grant,
     GrantRequest,
+    GroupCreation,
+    GroupKeys,
     KeyRegistration,
     NormCheck,
     NormVerdict,
@@ -31,6 +35,14 @@ class Custody(Protocol):
 
     Every method raises `CustodyRefused` (the custodian said no, with its code and reason) or `CustodyUnavailable`.
     """
+
+    def create_group(self, message: GroupCreation) -> GroupKeys:
+        """Have the keys of a collaboration made; its public files come back this once."""
+        ...
+
+    def consent(self, message: ConsentMessage) -> ConsentReceipt:
+        """Hand over an owner's consent, or its withdrawal; repeating the same message changes nothing."""
+        ...
 
     def register(self, message: KeyRegistration) -> Registered:
         """Hand over a data set's sealed secret key; repeating the same message changes nothing.

@@ -12,12 +12,16 @@ from secure_ds.wire.custodian import (
     Certificate,
     CertificateRequest,
     CheckpointSize,
+    ConsentMessage,
+    ConsentReceipt,
     CustodianError,
     CustodianHealth,
     DecryptionCount,
     DecryptionQuestion,
     Grant,
     GrantRequest,
+    GroupCreation,
+    GroupKeys,
     KeyRegistration,
     NormCheck,
     NormVerdict,
@@ -42,6 +46,12 @@ class RpcCustody:
     def over_socket(cls, socket: Path) -> Self:
         """Speak to the custodian that listens on a Unix socket."""
         return cls(httpx.HTTPTransport(uds=str(socket)))
+
+    def create_group(self, message: GroupCreation) -> GroupKeys:
+        return self._ask("create_group", message, GroupKeys)
+
+    def consent(self, message: ConsentMessage) -> ConsentReceipt:
+        return self._ask("consent", message, ConsentReceipt)
 
     def register(self, message: KeyRegistration) -> Registered:
         return self._ask("register", message, Registered)

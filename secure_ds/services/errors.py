@@ -124,6 +124,25 @@ class IdempotencyConflict(ServiceError):
     kind = "conflict"
 
 
+class InvalidTerms(ServiceError):
+    """The terms of a collaboration cannot be accepted."""
+
+    code = "invalid_terms"
+
+
+class InvalidConsent(ServiceError):
+    """A consent is not the owner's, or not about this data set and its collaboration."""
+
+    code = "invalid_consent"
+
+
+class ConsentMissing(ServiceError):
+    """The owner of a data set does not, or no longer, consent to the collaboration."""
+
+    code = "consent_missing"
+    kind = "conflict"
+
+
 class PlanInvalid(ServiceError):
     """No plan can be made of the request; the detail says what would have to change."""
 

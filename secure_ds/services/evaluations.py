@@ -6,12 +6,12 @@ workers wait for each other, and end a job at the first difference.
 
 from dataclasses import dataclass
 
-from audit.entry import EntryDraft, Outcome
 from secure_ds.jobs.evaluation import Evaluation, EvaluatorIdentity, Verdict, judge, valid
 from secure_ds.jobs.lifecycle import is_final
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.lookups import find_job
-from secure_ds.services.run_job import WORKER, Task, kinds_of_work
+from secure_ds.services.parties import record_of_job
+from secure_ds.services.run_job import Task, kinds_of_work
 from secure_ds.store.errors import LeaseLost
 
 
@@ -60,7 +60,7 @@ def attest(context: ServiceContext, task: Task, evaluation: Evaluation) -> None:
                 "evaluator": said.evaluator,
             }
             work.events.append(evaluation.job_id, "attested", {"step": evaluation.step + 1, "domain": said.domain})
-            work.audit.append(_draft(task, evaluation, details))
+            record_of_job(work, "job:attest", find_job(work, evaluation.job_id)[0], details=details)
 
 
 def standing_of(context: ServiceContext, task: Task, evaluation: Evaluation) -> Standing:
@@ -106,15 +106,3 @@ def finish_half(context: ServiceContext, task: Task) -> None:
     """Record that nothing is left to confirm. Raises `LeaseLost`."""
     with context.store.write() as work:
         work.work.finish(task.lease)
-
-
-def _draft(task: Task, evaluation: Evaluation, details: dict[str, object]) -> EntryDraft:
-    return EntryDraft(
-        action="job:attest",
-        actor=WORKER,
-        tenant=task.dataset.tenant,
-        outcome=Outcome.DONE,
-        dataset_id=task.dataset.id,
-        job_id=evaluation.job_id,
-        details=details,
-    )

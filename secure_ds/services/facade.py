@@ -7,8 +7,11 @@ from secure_ds.core.principal import Caller, Principal
 from secure_ds.services import authenticate as authentication
 from secure_ds.services import (
     cancel_job,
+    create_collaboration,
+    give_consent,
     quote_job,
     read_audit,
+    read_collaborations,
     read_datasets,
     read_jobs,
     read_models,
@@ -20,6 +23,7 @@ from secure_ds.services import (
 from secure_ds.services.context import ServiceContext
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
 from secure_ds.wire.base import Page
+from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView, ConsentGive, ConsentView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
@@ -69,6 +73,29 @@ class Services:
 
     def finish_upload(self, caller: Caller, dataset_id: str, /) -> DatasetView:
         return upload.finish_upload(self._context, caller, dataset_id)
+
+    def create_collaboration(
+        self, caller: Caller, body: CollaborationCreate, idempotency_key: str | None, /
+    ) -> CollaborationView:
+        return create_collaboration.create_collaboration(self._context, caller, body, idempotency_key)
+
+    def list_collaborations(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[CollaborationView]:
+        return read_collaborations.list_collaborations(self._context, caller, cursor, limit)
+
+    def show_collaboration(self, caller: Caller, collaboration_id: str, /) -> CollaborationView:
+        return read_collaborations.show_collaboration(self._context, caller, collaboration_id)
+
+    def show_statement(self, caller: Caller, collaboration_id: str, /) -> Envelope:
+        return read_collaborations.show_statement(self._context, caller, collaboration_id)
+
+    def download_group_file(self, caller: Caller, collaboration_id: str, digest: str, /) -> Iterator[bytes]:
+        return read_collaborations.download_group_file(self._context, caller, collaboration_id, digest)
+
+    def join_collaboration(self, caller: Caller, dataset_id: str, body: ConsentGive, /) -> ConsentView:
+        return give_consent.join_collaboration(self._context, caller, dataset_id, body)
+
+    def withdraw_from_collaboration(self, caller: Caller, dataset_id: str, body: ConsentGive, /) -> ConsentView:
+        return give_consent.withdraw_from_collaboration(self._context, caller, dataset_id, body)
 
     def quote_job(self, caller: Caller, body: TrainingRequest, /) -> QuoteView:
         return quote_job.quote_job(self._context, caller, body)

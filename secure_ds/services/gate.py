@@ -73,10 +73,12 @@ def record(
     decision: Decision | None,
     *,
     outcome: Outcome = Outcome.ALLOWED,
+    tenant: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append the operation's entry in its own transaction."""
-    work.audit.append(draft(caller, action, subject, decision, outcome=outcome, details=details))
+    """Append the operation's entry in its own transaction, to the caller's log or to that of `tenant`."""
+    entry = draft(caller, action, subject, decision, outcome=outcome, details=details)
+    work.audit.append(entry if tenant is None else replace(entry, tenant=tenant))
 
 
 def permit(
@@ -180,14 +182,19 @@ def _record_refusal(context: ServiceContext, caller: Caller, denied: Denied) -> 
     """File a refusal in the caller's tenant; one about another tenant's object with the service alone.
 
     The decision names what it was about. The caller's own tenant reads its log, and must not learn from it what the
-    answer hid.
+    answer hid. Where the object is a partner's, its own tenant gets the decision, and the caller's the bare refusal.
     """
     request = denied.decision.request
-    entry = draft(
-        caller, request.action, _subject_of(request.resource), denied.decision, outcome=Outcome.DENIED, details=None
-    )
+    subject, tenant = _subject_of(request.resource), request.resource.tenant
+    entry = draft(caller, request.action, subject, denied.decision, outcome=Outcome.DENIED, details=None)
     with context.store.write() as work:
-        work.audit.append(replace(entry, tenant=None) if denied.hidden else entry)
+        if denied.hidden:
+            work.audit.append(replace(entry, tenant=None))
+        elif caller.principal.tenant in request.resource.tenants:
+            work.audit.append(entry)
+        else:
+            work.audit.append(replace(entry, tenant=tenant))
+            work.audit.append(replace(entry, decision=None, details={"code": AccessDenied.code}))
 
 
 def _subject_of(resource: Resource) -> Subject:

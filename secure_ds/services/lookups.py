@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from secure_ds.services.errors import NotFound
-from secure_ds.store.rows import DatasetRow, JobRow, ModelRow
+from secure_ds.store.rows import CollaborationRow, DatasetRow, DatasetSummary, JobRow, ModelRow
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.base import Page
 
@@ -21,18 +21,27 @@ def find_dataset(work: UnitOfWork, dataset_id: str) -> DatasetRow:
     return _found(work.datasets.get(dataset_id))
 
 
-def find_job(work: UnitOfWork, job_id: str) -> tuple[JobRow, DatasetRow]:
-    """Return the job and its data set.
+def find_collaboration(work: UnitOfWork, collaboration_id: str) -> CollaborationRow:
+    """Return the collaboration.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return _found(work.collaborations.get(collaboration_id))
+
+
+def find_job(work: UnitOfWork, job_id: str) -> tuple[JobRow, Sequence[DatasetSummary]]:
+    """Return the job and its data sets, in the order of their ids.
 
     Raises:
         NotFound: there is none.
     """
     job = _found(work.jobs.get(job_id))
-    return job, find_dataset(work, job.dataset_id)
+    return job, work.jobs.datasets(job.id)
 
 
-def find_model(work: UnitOfWork, model_id: str) -> tuple[ModelRow, JobRow, DatasetRow]:
-    """Return a released model, its job and its data set.
+def find_model(work: UnitOfWork, model_id: str) -> tuple[ModelRow, JobRow, Sequence[DatasetSummary]]:
+    """Return a released model, its job and its data sets.
 
     Raises:
         NotFound: there is none, or it was never released.

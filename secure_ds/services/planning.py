@@ -1,8 +1,13 @@
-"""The one place where a data set's descriptor and a request become a plan; service and custodian both call it."""
+"""The one place where descriptors of data sets and a request become a plan; service and custodian both call it."""
 
+from collections.abc import Sequence
+
+from secure_ds.ckks.errors import PlanRefused
+from secure_ds.ckks.input_files import PUBLIC_KEY
 from secure_ds.ckks.keying import Keying
-from secure_ds.ckks.norm_plan import NormCheckPlan, plan_norm_check
+from secure_ds.ckks.norm_plan import MAX_ETA, NormCheckPlan, plan_norm_check
 from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.profiles import Profile
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.privacy.ledger import Limit
 from secure_ds.training.encrypted.facts import DataFacts, JobFacts
@@ -12,13 +17,13 @@ from secure_ds.training.encrypted.request import PlanRequest
 from secure_ds.wire.jobs import TrainingRequest
 
 
-def plan_for(descriptor: DatasetDescriptor, request: TrainingRequest) -> EncryptedPlan:
-    """Return the frozen plan of a request: pure, so that whoever holds the descriptor gets the same one.
+def plan_for(descriptors: Sequence[DatasetDescriptor], request: TrainingRequest) -> EncryptedPlan:
+    """Return the frozen plan of a request: pure, so that whoever holds the descriptors gets the same one.
 
     Raises:
         PlanRefused: no circuit, noise or range guarantee exists for it; the message says what would have to change.
     """
-    return make_plan(JobFacts.of(descriptor_facts(descriptor)), plan_request(request))
+    return make_plan(JobFacts.of(*map(descriptor_facts, descriptors)), plan_request(request))
 
 
 def plan_request(request: TrainingRequest) -> PlanRequest:
@@ -73,6 +78,36 @@ def ring_name(parameters: Parameters) -> str:
 def stored_bytes(descriptor: DatasetDescriptor) -> int:
     """Bytes of a data set's ciphertexts and evaluation keys."""
     return sum(entry.bytes for entry in (*descriptor.evaluation_keys, *descriptor.blocks))
+
+
+def group_tolerance(profile: Profile, n_records: int, n_members: int, n_features: int, n_classes: int) -> float:
+    """The least tolerance, doubling from the profile's, that jobs on `n_records` of all members together resolve.
+
+    Encryption under a public key leaves more noise than under a secret one, so it may be wider than the profile's.
+
+    Raises:
+        PlanRefused: none is wide enough; the message says what the ring would need.
+    """
+    eta, degree = profile.eta, profile.parameters.poly_modulus_degree
+    n_blocks = n_records // degree + n_members  # every member's last block may be all but empty
+    while True:
+        try:
+            plan_norm_check(
+                profile.parameters,
+                input_scale=profile.input_scale,
+                n_records=n_records,
+                n_features=n_features,
+                n_blocks=n_blocks,
+                eta=eta,
+                n_labels=1 if n_classes == 2 else n_classes,
+                encryption=PUBLIC_KEY,
+            )
+        except PlanRefused as refused:
+            if refused.reason != "eta_too_small" or eta >= MAX_ETA:
+                raise
+            eta *= 2
+        else:
+            return eta
 
 
 def norm_plan_for(descriptor: DatasetDescriptor) -> NormCheckPlan:

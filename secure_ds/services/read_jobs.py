@@ -13,7 +13,8 @@ from secure_ds.jobs.lifecycle import is_final
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.facts import job_facts, user_facts
 from secure_ds.services.gate import Subject, permit, verb
-from secure_ds.services.lookups import find_dataset, find_job, page
+from secure_ds.services.lookups import find_job, page
+from secure_ds.services.parties import subject_of
 from secure_ds.services.views import job_view, step_view
 from secure_ds.store.rows import JobRow
 from secure_ds.wire.base import Page
@@ -40,12 +41,16 @@ def list_jobs(
 
         def may_see(rows: Sequence[JobRow]) -> Sequence[JobRow]:
             def question(row: JobRow) -> Request:
-                return Request(user, Action.JOB_READ, job_facts(row, find_dataset(work, row.dataset_id)))
+                return Request(user, Action.JOB_READ, job_facts(row, work.jobs.datasets(row.id)))
 
             return filter_allowed(context.policy, Door.HTTP, rows, question)
 
         return page(
-            lambda after: work.jobs.list(tenant, None, dataset_id, after, limit + 1), may_see, job_view, cursor, limit
+            lambda after: work.jobs.list(tenant, None, dataset_id, after, limit + 1),
+            may_see,
+            lambda row: job_view(row, work.jobs.datasets(row.id)),
+            cursor,
+            limit,
         )
 
 
@@ -53,19 +58,19 @@ def list_jobs(
 def show_job(context: ServiceContext, caller: Caller, job_id: str) -> JobView:
     """Return one job."""
     with context.store.write() as work:
-        job, dataset = find_job(work, job_id)
-        subject = Subject(dataset_id=dataset.id, job_id=job.id)
-        permit(context, work, caller, Action.JOB_READ, job_facts(job, dataset), subject)
-        return job_view(job)
+        job, datasets = find_job(work, job_id)
+        subject = subject_of(caller, job.id, datasets)
+        permit(context, work, caller, Action.JOB_READ, job_facts(job, datasets), subject)
+        return job_view(job, datasets)
 
 
 @verb(Action.JOB_READ_STEPS)
 def list_steps(context: ServiceContext, caller: Caller, job_id: str) -> Page[StepView]:
     """Return what each step released, and from which ciphertext."""
     with context.store.write() as work:
-        job, dataset = find_job(work, job_id)
-        subject = Subject(dataset_id=dataset.id, job_id=job.id)
-        permit(context, work, caller, Action.JOB_READ_STEPS, job_facts(job, dataset), subject)
+        job, datasets = find_job(work, job_id)
+        subject = subject_of(caller, job.id, datasets)
+        permit(context, work, caller, Action.JOB_READ_STEPS, job_facts(job, datasets), subject)
         return Page(items=[step_view(step) for step in work.steps.list(job.id)])
 
 
@@ -78,9 +83,9 @@ def job_events(
     A None in the stream means "nothing new"; the caller turns it into a heartbeat or gives up.
     """
     with context.store.write() as work:
-        job, dataset = find_job(work, job_id)
-        subject = Subject(dataset_id=dataset.id, job_id=job.id)
-        permit(context, work, caller, Action.JOB_READ, job_facts(job, dataset), subject, stream=True)
+        job, datasets = find_job(work, job_id)
+        subject = subject_of(caller, job.id, datasets)
+        permit(context, work, caller, Action.JOB_READ, job_facts(job, datasets), subject, stream=True)
     return _follow(context, job_id, after, limit)
 
 

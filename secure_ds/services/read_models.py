@@ -1,6 +1,7 @@
 """Read and fetch released models."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from policies.actions import Action
 from policies.enforcement import filter_allowed
@@ -13,6 +14,7 @@ from secure_ds.services.errors import NotFound
 from secure_ds.services.facts import model_facts, user_facts
 from secure_ds.services.gate import Subject, permit, verb
 from secure_ds.services.lookups import find_job, find_model, page
+from secure_ds.services.parties import subject_of
 from secure_ds.services.views import model_view
 from secure_ds.store.rows import ModelRow
 from secure_ds.wire.base import Page
@@ -61,7 +63,7 @@ def download_certificate(context: ServiceContext, caller: Caller, model_id: str)
 
 def _permitted(context: ServiceContext, caller: Caller, action: Action, model_id: str) -> ModelRow:
     with context.store.write() as work:
-        model, job, dataset = find_model(work, model_id)
-        subject = Subject(dataset_id=dataset.id, job_id=job.id, model_id=model.id)
-        permit(context, work, caller, action, model_facts(model, job, dataset), subject, weights=model.weights_digest)
+        model, job, datasets = find_model(work, model_id)
+        subject = replace(subject_of(caller, job.id, datasets), model_id=model.id)
+        permit(context, work, caller, action, model_facts(model, job, datasets), subject, weights=model.weights_digest)
         return model

@@ -1,7 +1,7 @@
 """Keys, policies, health: what the service says of itself."""
 
 from policies.actions import Action
-from policies.entities import AuditLog, Dataset, Job, Model, PolicySet, Resource, Tenant
+from policies.entities import AuditLog, Collaboration, Dataset, Job, Model, PolicySet, Resource, Tenant
 from policies.explain import explain as explain_decision
 from policies.request import Context, Request
 from policies.vocabulary import Door
@@ -10,9 +10,9 @@ from secure_ds.core.key_labels import is_of_another_tenant
 from secure_ds.core.principal import Caller
 from secure_ds.services.context import CustodyError, ServiceContext
 from secure_ds.services.errors import InvalidQuery
-from secure_ds.services.facts import dataset_facts, job_facts, model_facts, user_facts
+from secure_ds.services.facts import collaboration_facts, dataset_facts, job_facts, model_facts, user_facts
 from secure_ds.services.gate import Subject, permit, unavailable_parts, verb
-from secure_ds.services.lookups import find_dataset, find_job, find_model
+from secure_ds.services.lookups import find_collaboration, find_dataset, find_job, find_model
 from secure_ds.store.errors import StoreUnavailable
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.base import Page
@@ -32,8 +32,9 @@ def list_keys(context: ServiceContext, caller: Caller) -> Page[KeyView]:
     tenant = caller.principal.tenant
     with context.store.write() as work:
         permit(context, work, caller, Action.KEY_LIST, Tenant(id=tenant), Subject())
+        own = work.collaborations.ids(tenant)
     keys = [KeyView.model_validate(key) for key in context.custody.health().keys]
-    return Page(items=[key for key in keys if not is_of_another_tenant(key.label, tenant)])
+    return Page(items=[key for key in keys if not is_of_another_tenant(key.label, tenant, own)])
 
 
 @verb(Action.POLICY_READ)
@@ -107,16 +108,18 @@ def _resource(work: UnitOfWork, caller: Caller, body: ExplainRequest) -> Resourc
     identifier, tenant = body.object_id, caller.principal.tenant
     if identifier is None:
         return _whole(body.action, tenant)
-    resource: Dataset | Job | Model
+    resource: Dataset | Collaboration | Job | Model
     if is_id(identifier, "ds"):
         resource = dataset_facts(find_dataset(work, identifier))
+    elif is_id(identifier, "collab"):
+        resource = collaboration_facts(find_collaboration(work, identifier))
     elif is_id(identifier, "job"):
         resource = job_facts(*find_job(work, identifier))
     elif is_id(identifier, "model"):
         resource = model_facts(*find_model(work, identifier))
     else:
-        raise InvalidQuery("object_id must be the id of a data set, a job or a model")
-    if resource.tenant != tenant:
+        raise InvalidQuery("object_id must be the id of a data set, a collaboration, a job or a model")
+    if tenant not in resource.tenants:
         find_dataset(work, "")  # answers as for an object that does not exist
     return resource
 

@@ -134,6 +134,7 @@ def _row(
         feature_map=descriptor.feature_map.map,
         descriptor_digest=descriptor.digest,
         envelope=envelope,
-        sealed_key=base64.b64decode(body.sealed_key),
+        sealed_key=base64.b64decode(body.sealed_key or ""),
+        collaboration_id=descriptor.group.collaboration_id if descriptor.group else None,
         created_at=context.clock.now(),
     )

@@ -7,13 +7,15 @@ is ever written twice. Every function is safe to repeat after a crash.
 from dataclasses import dataclass
 from typing import Any
 
-from audit.entry import Actor, ActorKind, EntryDraft, Outcome
+from audit.entry import EntryDraft, Outcome
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.ids import new_id
+from secure_ds.data.consent import JOINED
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.jobs.lifecycle import JobState, is_final
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.lookups import find_dataset, find_job
+from secure_ds.services.parties import WORKER, record_of_job
 from secure_ds.store.errors import LeaseLost
 from secure_ds.store.repositories.work import EVERYTHING, WorkKind
 from secure_ds.store.rows import DatasetRow, JobRow, Lease, ModelRow, StepRow
@@ -21,7 +23,11 @@ from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.custodian import CertificateRequest, NormCheck, StepQuestion
 from secure_ds.wire.datasets import Envelope
 
-WORKER = Actor("worker", None, (), ActorKind.SERVICE)
+
+class ConsentWithdrawn(Exception):
+    """The owner of a data set took the consent to the collaboration back; nothing was spent for this step."""
+
+    code = "consent_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,13 @@ class Task:
     """A claimed job or data set, with the rows as they were when it was claimed."""
 
     lease: Lease
-    dataset: DatasetRow
+    datasets: tuple[DatasetRow, ...]
     job: JobRow | None
+
+    @property
+    def dataset(self) -> DatasetRow:
+        """The data set, or the first one of a job."""
+        return self.datasets[0]
 
 
 def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task | None:
@@ -41,16 +52,17 @@ def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task
         if lease is None:
             return None
         if lease.kind == "check_dataset":
-            return Task(lease, find_dataset(work, lease.subject_id), None)
-        job, dataset = work.jobs.lock(lease.subject_id), find_job(work, lease.subject_id)[1]
+            return Task(lease, (find_dataset(work, lease.subject_id),), None)
+        job = work.jobs.lock(lease.subject_id)
         if is_final(job.state):  # cancelled before anybody took it
             work.work.finish_whole(lease)
             return None
         if job.state == JobState.QUEUED and lease.kind == "train":
             job = work.jobs.move(job.id, JobState.RUNNING)
             work.events.append(job.id, "running", {"steps": job.steps_total})
-        _record(work, "job:run", job, details=_claimed(lease))
-        return Task(lease, dataset, job)
+        record_of_job(work, "job:run", job, details=_claimed(lease))
+        datasets = tuple(find_dataset(work, row.id) for row in work.jobs.datasets(job.id))
+        return Task(lease, datasets, job)
 
 
 def kinds_of_work(context: ServiceContext) -> tuple[WorkKind, ...]:
@@ -67,17 +79,20 @@ def spend_step(context: ServiceContext, task: Task, step: int, weights_digest: s
     Raises:
         LeaseLost: another worker holds the job.
         StepConflict: the step was paid for with another ciphertext.
+        ConsentWithdrawn: the owner of a data set no longer consents; no data set has paid.
     """
     job = _job(task)
     with context.store.write() as work:
         work.work.check(task.lease)
         known = work.steps.get(job.id, step) is not None
-        spent = work.ledger.spend(job.dataset_id, job.id, step, digest)
+        if not known:
+            _require_consents(work, task)
+        spent, *_ = [work.ledger.spend(row.id, job.id, step, digest) for row in task.datasets]
         row = StepRow(job.id, step, task.lease.fence, weights_digest, digest, spent.units, work.now)
         work.steps.spent(row)
         if not known:
             details = {"step": step, "ciphertext": digest, "units": str(spent.units), "fence": task.lease.fence}
-            _record(work, "ledger:spend", job, details=details)
+            record_of_job(work, "ledger:spend", job, details=details)
 
 
 def ask_custodian(
@@ -114,7 +129,7 @@ def store_answer(context: ServiceContext, task: Task, step: int, answer: list[in
         if known is None or known.answer is None:
             work.events.append(job.id, "step", {"step": step + 1, "steps": job.steps_total, **progress})
             details = {"step": step, "answer": digest_bytes(",".join(map(str, answer)).encode())}
-            _record(work, "job:step", job, details=details)
+            record_of_job(work, "job:step", job, details=details)
         return find_job(work, job.id)[0].cancel_requested
 
 
@@ -135,14 +150,8 @@ def record_model(context: ServiceContext, task: Task, weights: bytes, card: dict
         if model is None:
             model = _model_row(work, job, weights, card)
             work.models.add(model)
-        draft = _draft(
-            "model:train",
-            job,
-            model_id=model.id,
-            details={"weights": model.weights_digest, "plan": job.plan_digest},
-            event_id=event_id,
-        )
-        return model, work.audit.append(draft).index
+        details = {"weights": model.weights_digest, "plan": job.plan_digest}
+        return model, record_of_job(work, "model:train", job, model_id=model.id, details=details, event_id=event_id)
 
 
 def certify_model(context: ServiceContext, task: Task, model: ModelRow, entry_index: int) -> bytes:
@@ -167,7 +176,7 @@ def succeed(context: ServiceContext, task: Task, model: ModelRow, certificate: b
         work.models.release(model.id)
         _end(work, task, JobState.SUCCEEDED, model_id=model.id)
         details = {"certificate": digest_bytes(certificate)}
-        _record(work, "model:release", job, model_id=model.id, details=details)
+        record_of_job(work, "model:release", job, model_id=model.id, details=details)
 
 
 def fail(context: ServiceContext, task: Task, reason: str, **details: Any) -> None:
@@ -175,7 +184,7 @@ def fail(context: ServiceContext, task: Task, reason: str, **details: Any) -> No
     with context.store.write() as work:
         work.work.check(task.lease)
         _end(work, task, JobState.FAILED, failure=reason)
-        _record(work, "job:fail", _job(task), outcome=Outcome.FAILED, details={"reason": reason, **details})
+        record_of_job(work, "job:fail", _job(task), outcome=Outcome.FAILED, details={"reason": reason, **details})
 
 
 def stop(context: ServiceContext, task: Task) -> None:
@@ -183,7 +192,7 @@ def stop(context: ServiceContext, task: Task) -> None:
     with context.store.write() as work:
         work.work.check(task.lease)
         _end(work, task, JobState.CANCELLED)
-        _record(work, "job:stop", _job(task), details={})
+        record_of_job(work, "job:stop", _job(task), details={})
 
 
 def ask_for_norms(context: ServiceContext, task: Task, block: int, norms: str, labels: str) -> bool:
@@ -258,17 +267,8 @@ def _model_row(work: UnitOfWork, job: JobRow, weights: bytes, card: dict[str, An
     )
 
 
-def _record(work: UnitOfWork, action: str, job: JobRow, *, outcome: Outcome = Outcome.DONE, **fields: Any) -> None:
-    work.audit.append(_draft(action, job, outcome=outcome, **fields))
-
-
-def _draft(action: str, job: JobRow, *, outcome: Outcome = Outcome.DONE, **fields: Any) -> EntryDraft:
-    return EntryDraft(
-        action=action,
-        actor=WORKER,
-        tenant=job.tenant,
-        outcome=outcome,
-        dataset_id=job.dataset_id,
-        job_id=job.id,
-        **fields,
-    )
+def _require_consents(work: UnitOfWork, task: Task) -> None:
+    for row in task.datasets:
+        consent = work.consents.latest(row.id) if row.collaboration_id else None
+        if row.collaboration_id and (consent is None or consent.verdict != JOINED):
+            raise ConsentWithdrawn(f"the owner of {row.id} no longer consents to the collaboration")

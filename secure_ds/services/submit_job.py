@@ -1,9 +1,13 @@
-"""Admit a job: decision, reservation, key grant, job row and audit entry in one transaction, or none of them.
+"""Admit a job: decisions, reservations, key grant, job row and audit entries in one transaction, or none of them.
+
+A job of a collaboration is admitted only if it may be on every one of its data sets: the policies are asked about each,
+and each budget is reserved, in the order of their ids.
 
 The custodian's consent is asked for before the transaction opens. It is a signed statement that the custodian does not
 store; if the transaction rolls back, the consent is gone with it.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from policies.actions import Action
@@ -15,16 +19,15 @@ from secure_ds.core.digest import digest_bytes
 from secure_ds.core.evaluators import too_few_evaluators
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller
-from secure_ds.data.signed import open_own_descriptor
 from secure_ds.jobs.lifecycle import JobState
 from secure_ds.privacy.errors import BudgetExceeded, PrivacyError, ReleasesExceeded
 from secure_ds.privacy.ledger import Budget
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.errors import BudgetRefused, EvaluatorsMissing, GrantRefused, PlanChanged, PlanInvalid
-from secure_ds.services.facts import dataset_facts
-from secure_ds.services.gate import Subject, decide, record, verb
+from secure_ds.services.gate import decide, record, verb
 from secure_ds.services.idempotency import Idempotency
-from secure_ds.services.lookups import find_dataset
+from secure_ds.services.job_data import NOT_COVERED, JobData, data_of, decide_for_all
+from secure_ds.services.parties import record_for_all, subject_of
 from secure_ds.services.planning import plan_for
 from secure_ds.services.views import job_view
 from secure_ds.store.rows import DatasetRow, JobRow
@@ -43,38 +46,43 @@ def submit_job(context: ServiceContext, caller: Caller, body: JobSubmit, idempot
         PlanChanged: the plan is not the one that was quoted.
         EvaluatorsMissing: dual evaluation is asked for or required, and too few trust domains are there.
         GrantRefused: the custodian does not consent.
-        BudgetRefused: the data set's budget or decryptions do not cover it; the facts say what would fit.
+        ConsentMissing: the owner of a data set does not, or no longer, consent to the collaboration.
+        BudgetRefused: a data set's budget or decryptions do not cover it; the facts say what would fit, of data sets
+            of the caller's own tenant.
     """
     once = Idempotency(caller, idempotency_key, body)
     with context.store.write() as work:
-        dataset = find_dataset(work, body.dataset_id)
-        at_the_edge = Context(door=Door.HTTP, purpose=body.purpose)
-        decision = decide(context, caller, Action.JOB_SUBMIT, dataset_facts(dataset), at_the_edge)
+        data = data_of(context, work, caller, body)
+        decisions = decide_for_all(context, caller, Action.JOB_SUBMIT, data, body.purpose)
         if answered := once.answered(work, JobView):
-            return _repeated(work, caller, answered, decision)
-    plan = _plan(dataset, body)
+            return _repeated(work, caller, answered, data, decisions)
+    plan = _plan(data, body)
     _require_evaluators(context, plan)
     job_id = new_id("job")
-    grant = _grant(context, caller, job_id, body, plan)
-    job = _row(context, caller, job_id, dataset, body, plan, grant)
+    grant = _grant(context, caller, job_id, data, body, plan)
+    job = _row(context, caller, job_id, data, body, plan, grant)
     with context.store.write() as work:
         if answered := once.answered(work, JobView):
-            return _repeated(work, caller, answered, decision)
-        _admit(context, work, caller, job, plan)
-        return once.remember(work, job_view(job), status=202)
+            return _repeated(work, caller, answered, data, decisions)
+        data = data_of(context, work, caller, body, data.ids)
+        _admit(context, work, caller, job, data, plan)
+        return once.remember(work, job_view(job, data.datasets), status=202)
 
 
-def _repeated(work: UnitOfWork, caller: Caller, answered: JobView, decision: Decision) -> JobView:
+def _repeated(
+    work: UnitOfWork, caller: Caller, answered: JobView, data: JobData, decisions: Mapping[str, Decision]
+) -> JobView:
     """Give the first answer again; asking for it is an operation too."""
-    subject = Subject(dataset_id=answered.dataset_id, job_id=answered.id)
+    subject = subject_of(caller, answered.id, data.datasets)
+    decision = decisions[subject.dataset_id or data.ids[0]]
     record(work, caller, Action.JOB_SUBMIT, subject, decision, details={"repeated": True})
     return answered
 
 
-def _plan(dataset: DatasetRow, body: JobSubmit) -> EncryptedPlan:
+def _plan(data: JobData, body: JobSubmit) -> EncryptedPlan:
     request = TrainingRequest(**body.model_dump(exclude={"plan_digest"}))
     try:
-        plan = plan_for(open_own_descriptor(dataset.envelope), request)
+        plan = plan_for(data.descriptors(), request)
     except (PlanRefused, PrivacyError) as refused:
         raise PlanInvalid(str(refused), remedy="ask for a quote; it names what would fit") from refused
     if body.plan_digest not in (None, plan.digest):
@@ -91,11 +99,14 @@ def _require_evaluators(context: ServiceContext, plan: EncryptedPlan) -> None:
         )
 
 
-def _grant(context: ServiceContext, caller: Caller, job_id: str, body: JobSubmit, plan: EncryptedPlan) -> bytes:
+def _grant(
+    context: ServiceContext, caller: Caller, job_id: str, data: JobData, body: JobSubmit, plan: EncryptedPlan
+) -> bytes:
     principal = caller.principal
     message = GrantRequest(
         job_id=job_id,
         request=TrainingRequest(**body.model_dump(exclude={"plan_digest"})),
+        dataset_ids=data.ids,
         plan_digest=plan.digest,
         submitter=Submitter(
             id=principal.id,
@@ -116,15 +127,16 @@ def _row(
     context: ServiceContext,
     caller: Caller,
     job_id: str,
-    dataset: DatasetRow,
+    data: JobData,
     body: JobSubmit,
     plan: EncryptedPlan,
     grant: bytes,
 ) -> JobRow:
     return JobRow(
         id=job_id,
-        tenant=dataset.tenant,
-        dataset_id=dataset.id,
+        tenant=caller.principal.tenant,
+        dataset_id=data.ids[0],
+        collaboration_id=data.collaboration_id,
         submitter=caller.principal.id,
         purpose=body.purpose,
         algorithm=body.algorithm,
@@ -140,42 +152,62 @@ def _row(
     )
 
 
-def _admit(context: ServiceContext, work: UnitOfWork, caller: Caller, job: JobRow, plan: EncryptedPlan) -> None:
+def _admit(
+    context: ServiceContext, work: UnitOfWork, caller: Caller, job: JobRow, data: JobData, plan: EncryptedPlan
+) -> None:
     """Reserve, ask, write. The ledger comes first, so that whoever asks too much hears what would fit; a policy that
-    says no rolls the reservation back."""
-    left = _reserve(work, job, plan)
-    circumstances = Context(
-        door=Door.USE_CASE,
-        purpose=job.purpose,
-        epsilon_asked=max(1, epsilon_in_micro(left.limit.epsilon_of(sum(plan.charges)))),  # no job is free
-        epsilon_left=max(1, epsilon_in_micro(left.largest_epsilon)),
-    )
-    dataset = find_dataset(work, job.dataset_id)
-    decision = decide(context, caller, Action.JOB_ADMIT, dataset_facts(dataset), circumstances)
-    work.jobs.add(job)
+    says no rolls every reservation back."""
+    decisions = {row.id: _admit_on(context, work, caller, job, data, row, plan) for row in data.datasets}
+    work.jobs.add(job, data.ids)
     if plan.dual_evaluation:
         work.work.enqueue_pair(job.id)
     else:
         work.work.enqueue("train", job.id)
     work.events.append(job.id, "queued", {"steps": job.steps_total})
-    subject = Subject(dataset_id=job.dataset_id, job_id=job.id)
     details = {"plan": job.plan_digest, "grant": digest_bytes(job.grant), "units": str(sum(plan.charges))}
-    record(work, caller, Action.JOB_ADMIT, subject, decision, details=details)
+    record_for_all(work, caller, Action.JOB_ADMIT, job.id, data.datasets, decisions, details=details)
 
 
-def _reserve(work: UnitOfWork, job: JobRow, plan: EncryptedPlan) -> Budget:
+def _admit_on(
+    context: ServiceContext,
+    work: UnitOfWork,
+    caller: Caller,
+    job: JobRow,
+    data: JobData,
+    dataset: DatasetRow,
+    plan: EncryptedPlan,
+) -> Decision:
+    left = _reserve(work, caller, job, dataset, plan)
+    circumstances = Context(
+        door=Door.USE_CASE,
+        purpose=job.purpose,
+        collaboration=data.collaboration_id,
+        epsilon_asked=max(1, epsilon_in_micro(left.limit.epsilon_of(sum(plan.charges)))),  # no job is free
+        epsilon_left=max(1, epsilon_in_micro(left.largest_epsilon)),
+    )
+    return decide(context, caller, Action.JOB_ADMIT, data.facts(dataset), circumstances)
+
+
+def _reserve(work: UnitOfWork, caller: Caller, job: JobRow, dataset: DatasetRow, plan: EncryptedPlan) -> Budget:
     """Set the job's cost aside; return the budget as it was before, read under the same lock."""
     try:
-        work.ledger.reserve(job.dataset_id, job.id, plan.charges)
-    except BudgetExceeded as error:
-        facts = {"epsilon_left": error.largest_epsilon}
-        raise BudgetRefused(str(error), remedy="ask for a smaller epsilon", facts=facts) from error
-    except ReleasesExceeded as error:
-        facts = {"decryptions_left": error.available}
-        raise BudgetRefused(str(error), remedy="ask for fewer steps, or encrypt the data anew", facts=facts) from error
-    after = work.ledger.budget(job.dataset_id)
+        work.ledger.reserve(dataset.id, job.id, plan.charges)
+    except (BudgetExceeded, ReleasesExceeded) as error:
+        raise _refused_budget(error, caller, dataset) from error
+    after = work.ledger.budget(dataset.id)
     return replace(
         after,
         reserved_units=after.reserved_units - sum(plan.charges),
         reserved_releases=after.reserved_releases - plan.steps,
     )
+
+
+def _refused_budget(error: BudgetExceeded | ReleasesExceeded, caller: Caller, dataset: DatasetRow) -> BudgetRefused:
+    """What is left of a budget is said to its own tenant alone."""
+    if dataset.tenant != caller.principal.tenant:
+        return BudgetRefused(NOT_COVERED.format(dataset=dataset.id), remedy="ask for a smaller epsilon or fewer steps")
+    if isinstance(error, BudgetExceeded):
+        facts = {"epsilon_left": error.largest_epsilon}
+        return BudgetRefused(str(error), remedy="ask for a smaller epsilon", facts=facts)
+    left = {"decryptions_left": error.available}
+    return BudgetRefused(str(error), remedy="ask for fewer steps, or encrypt the data anew", facts=left)

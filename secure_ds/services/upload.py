@@ -99,7 +99,7 @@ def download_blob(context: ServiceContext, caller: Caller, dataset_id: str, dige
     if not blob.complete:
         raise NotFound("this blob has not arrived yet")
     place = row.id if blob.kind == ROTATION else open_own_descriptor(row.envelope).files_of
-    return _pieces(context.blobs.open(place, digest))
+    return pieces(context.blobs.open(place, digest))
 
 
 @verb(Action.DATASET_UPLOAD)
@@ -171,7 +171,8 @@ def _finish(context: ServiceContext, row: DatasetRow, blob: BlobRow) -> None:
         raise MalformedBlob(str(error), facts={"reason": error.reason, "kind": blob.kind}) from error
 
 
-def _pieces(stored: BinaryIO) -> Iterator[bytes]:
+def pieces(stored: BinaryIO) -> Iterator[bytes]:
+    """Yield what is stored, piece by piece, and close it."""
     with stored:
         while piece := stored.read(CHUNK):
             yield piece

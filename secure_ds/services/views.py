@@ -1,10 +1,13 @@
 """Rows as messages."""
 
+from collections.abc import Sequence
+
 from secure_ds.ckks.key_files import ROTATION
 from secure_ds.core.clock import timestamp
 from secure_ds.jobs.dataset_lifecycle import DatasetState
-from secure_ds.store.rows import DatasetSummary, JobRow, ModelRow, StepRow
+from secure_ds.store.rows import CollaborationRow, DatasetSummary, JobRow, ModelRow, StepRow
 from secure_ds.store.unit_of_work import UnitOfWork
+from secure_ds.wire.collaborations import CollaborationView, TakingPart
 from secure_ds.wire.datasets import DatasetView, Refusal
 from secure_ds.wire.jobs import JobView, StepView
 from secure_ds.wire.models import ModelView
@@ -33,16 +36,36 @@ def dataset_view(work: UnitOfWork, row: DatasetSummary) -> DatasetView:
         blobs_missing=sum(not blob.complete for blob in blobs),
         norms="verified" if row.state in _VERIFIED else "pending",
         rotation_key=next((blob.digest for blob in blobs if blob.kind == ROTATION), None),
+        collaboration_id=row.collaboration_id,
         refusal=Refusal(code=row.refusal_code, detail=row.refusal_detail or "") if row.refusal_code else None,
     )
 
 
-def job_view(row: JobRow) -> JobView:
-    """A job."""
+def collaboration_view(row: CollaborationRow, data_sets: list[TakingPart]) -> CollaborationView:
+    """A collaboration, with the data sets that take part."""
+    return CollaborationView(
+        id=row.id,
+        tenant=row.tenant,
+        name=row.name,
+        members=sorted(row.members),
+        purposes=sorted(row.purposes),
+        n_features=row.n_features,
+        feature_map=row.feature_map,
+        parameters=row.parameters,
+        statement_digest=row.statement_digest,
+        created_at=timestamp(row.created_at),
+        data_sets=data_sets,
+    )
+
+
+def job_view(row: JobRow, datasets: Sequence[DatasetSummary]) -> JobView:
+    """A job, with the ids of its data sets."""
     return JobView(
         id=row.id,
         tenant=row.tenant,
         dataset_id=row.dataset_id,
+        dataset_ids=[dataset.id for dataset in datasets],
+        collaboration_id=row.collaboration_id,
         submitter=row.submitter,
         purpose=row.purpose,
         algorithm=row.algorithm,

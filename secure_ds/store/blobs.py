@@ -1,7 +1,7 @@
 """What a place for blobs must do: take files in pieces, resume after interruptions, keep only what matches its digest.
 
 Rules, for every implementation (one conformance suite runs over all):
-    - A blob is named by data set and digest; a name that is not a data set id or a digest is refused.
+    - A blob is named by data set and digest; a name that is not an id or a digest is refused.
     - Pieces are appended in order, each at the offset where the stored part ends. An offset that `append` has returned
       survives a crash.
     - A blob can be opened only once it is finished, and it is finished only if its bytes have the announced digest. If
@@ -113,7 +113,7 @@ def require_names(dataset_id: str, digest: str) -> None:
     Raises:
         ValueError: not a data set id, or not a digest.
     """
-    if not is_id(dataset_id, "ds"):
-        raise ValueError("a blob belongs to a data set id, ds_<26 characters>")
+    if not is_id(dataset_id, "ds") and not is_id(dataset_id, "collab"):
+        raise ValueError("a blob belongs to a data set id, ds_<26 characters>, or to a collaboration's")
     if not is_digest(digest):
         raise ValueError("a blob is named by its digest, sha256:<64 hex digits>")

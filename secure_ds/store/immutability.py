@@ -28,7 +28,8 @@ _SQLITE: Final = tuple(
         "update": f"UPDATE ON {_TABLE}",
         "delete": f"DELETE ON {_TABLE}",
         "replace": f"INSERT ON {_TABLE} WHEN EXISTS "  # noqa: S608  a name of our own
-        f"(SELECT 1 FROM {_TABLE} WHERE job_id = NEW.job_id AND step = NEW.step)",
+        f"(SELECT 1 FROM {_TABLE} WHERE job_id = NEW.job_id AND step = NEW.step "
+        "AND dataset_id = NEW.dataset_id)",
     }.items()
 )
 

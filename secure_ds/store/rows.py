@@ -34,6 +34,37 @@ class TokenRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollaborationRow:
+    """Several tenants that train together; `envelope` is the custodian's signed statement, `tenant` called for it."""
+
+    id: str
+    tenant: str
+    creator: str
+    name: str
+    purposes: frozenset[str]
+    members: frozenset[str]
+    n_features: int
+    parameters: str
+    feature_map: str
+    statement_digest: str
+    envelope: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRow:
+    """A data set's consent to its collaboration as its owner signed it; of a data set's consents the highest `number`
+    holds."""
+
+    dataset_id: str
+    number: int
+    collaboration_id: str
+    verdict: str
+    envelope: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSummary:
     """A data set without its envelope and its sealed key, which may be megabytes."""
 
@@ -52,11 +83,15 @@ class DatasetSummary:
     created_at: datetime
     refusal_code: str | None = None
     refusal_detail: str | None = None
+    collaboration_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRow(DatasetSummary):
-    """A data set: its state here, the owner-signed envelope, and the CKKS secret key sealed to the custodian."""
+    """A data set: its state here, the owner-signed envelope, and the CKKS secret key sealed to the custodian.
+
+    There is no sealed key, and its bytes are empty, where the key is a collaboration's.
+    """
 
     envelope: bytes
     sealed_key: bytes
@@ -88,7 +123,8 @@ class SpendRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
-    """A job. `plan` is what runs, `request` what was asked for, `grant` the custodian's signed permission."""
+    """A job. `plan` is what runs, `request` what was asked for, `grant` the custodian's signed permission; `dataset_id`
+    is the first of its data sets in the order of their ids, and the only one outside a collaboration."""
 
     id: str
     tenant: str
@@ -110,6 +146,7 @@ class JobRow:
     cancel_requested: bool = False
     model_id: str | None = None
     steps_done: int = 0
+    collaboration_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

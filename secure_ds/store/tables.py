@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -58,6 +59,10 @@ def _dataset(**options: Any) -> Column[str]:
     return Column("dataset_id", _ID, ForeignKey("datasets.id"), nullable=False, **options)
 
 
+def _collaboration(**options: Any) -> Column[str]:
+    return Column("collaboration_id", _ID, ForeignKey("collaborations.id"), **options)
+
+
 def _job(**options: Any) -> Column[str]:
     return Column("job_id", _ID, ForeignKey("jobs.id"), nullable=False, **options)
 
@@ -92,6 +97,30 @@ tokens = Table(
     _flag("revoked"),
 )
 
+collaborations = Table(
+    "collaborations",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("tenant", _NAME, nullable=False),
+    Column("creator", _ID, ForeignKey("users.id"), nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("purposes", StringSet, nullable=False),
+    Column("members", StringSet, nullable=False),
+    Column("n_features", Integer, nullable=False),
+    Column("parameters", _NAME, nullable=False),
+    Column("feature_map", _NAME, nullable=False),
+    Column("statement_digest", _DIGEST, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+memberships = Table(  # the members once more, one a row, to find a tenant's collaborations by
+    "memberships",
+    metadata,
+    _collaboration(primary_key=True),
+    Column("tenant", _NAME, primary_key=True, index=True),
+)
+
 datasets = Table(
     "datasets",
     metadata,
@@ -112,6 +141,7 @@ datasets = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("refusal_code", String(64)),
     Column("refusal_detail", Text),
+    _collaboration(index=True),
     _one_of("state", DatasetState),
     Index(None, "tenant", "created_at", "id"),
 )
@@ -127,6 +157,17 @@ blobs = Table(
     Column("bytes", BigInteger, nullable=False),
     _flag("complete"),
     UniqueConstraint("dataset_id", "kind", "column", "block"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    _dataset(primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _collaboration(nullable=False, index=True),
+    Column("verdict", String(16), nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
 )
 
 jobs = Table(
@@ -153,8 +194,16 @@ jobs = Table(
     Column("model_id", _ID),
     Column("steps_done", Integer, nullable=False),
     Column("events_done", Integer, nullable=False, server_default="0"),
+    _collaboration(),
     _one_of("state", JobState),
     Index(None, "tenant", "submitted_at", "id"),
+)
+
+job_datasets = Table(
+    "job_datasets",
+    metadata,
+    _job(primary_key=True),
+    _dataset(primary_key=True, index=True),
 )
 
 budgets = Table(
@@ -180,7 +229,7 @@ reservations = Table(
     "reservations",
     metadata,
     Column("job_id", _ID, primary_key=True),
-    Column("dataset_id", _ID, ForeignKey("budgets.dataset_id"), nullable=False, index=True),
+    Column("dataset_id", _ID, ForeignKey("budgets.dataset_id"), primary_key=True, index=True),
     Column("charges", BigIntegers, nullable=False),
     Column("reserved_at", UtcTime, nullable=False),
     Column("settled_at", UtcTime),
@@ -189,12 +238,13 @@ reservations = Table(
 spends = Table(
     "spends",
     metadata,
-    Column("job_id", _ID, ForeignKey("reservations.job_id"), primary_key=True),
+    Column("job_id", _ID, primary_key=True),
     Column("step", Integer, primary_key=True),
-    Column("dataset_id", _ID, ForeignKey("budgets.dataset_id"), nullable=False, index=True),
+    Column("dataset_id", _ID, ForeignKey("budgets.dataset_id"), primary_key=True, index=True),
     Column("units", BigInteger, CheckConstraint("units > 0", name="units_positive"), nullable=False),
     Column("digest", _DIGEST, nullable=False),
     Column("spent_at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["job_id", "dataset_id"], ["reservations.job_id", "reservations.dataset_id"]),
 )
 
 work = Table(

@@ -22,6 +22,8 @@ from secure_ds.store.engine import READ_ONLY
 from secure_ds.store.errors import StoreUnavailable
 from secure_ds.store.repositories.attestations import Attestations
 from secure_ds.store.repositories.blobs import BlobIndex
+from secure_ds.store.repositories.collaborations import Collaborations
+from secure_ds.store.repositories.consents import Consents
 from secure_ds.store.repositories.datasets import Datasets
 from secure_ds.store.repositories.events import Events
 from secure_ds.store.repositories.idempotency import Idempotency
@@ -43,6 +45,8 @@ class UnitOfWork:
         self.now = clock.now()
         self.users = Users(connection, self.now)
         self.tokens = Tokens(connection, self.now)
+        self.collaborations = Collaborations(connection, self.now)
+        self.consents = Consents(connection, self.now)
         self.datasets = Datasets(connection, self.now)
         self.blobs = BlobIndex(connection, self.now)
         self.ledger = Ledger(connection, self.now)

@@ -41,6 +41,7 @@ def _utc(text: str) -> str:
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 DatasetId = Annotated[str, Field(pattern=r"^ds_[a-z2-7]{26}$")]
+CollaborationId = Annotated[str, Field(pattern=r"^collab_[a-z2-7]{26}$")]
 JobId = Annotated[str, Field(pattern=r"^job_[a-z2-7]{26}$")]
 ModelId = Annotated[str, Field(pattern=r"^model_[a-z2-7]{26}$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]

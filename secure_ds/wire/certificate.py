@@ -35,6 +35,9 @@ class DataSetClaim(Message):
     limit_epsilon: float
     limit_delta: float
     rotation_key: Digest | None = Field(description="what moved answers to the key in use, if it was rotated")
+    consent: dict[str, Any] | None = Field(
+        description="the owner's last word on the collaboration, signed, an envelope"
+    )
     norms: Literal["verified"] = Field(description="every block passed the custodian's norm check")
 
 
@@ -49,10 +52,14 @@ class PrivacyClaim(Message):
     records_per_person: int
     accountant: str = Field(description="name and version")
     event: dict[str, Any]
-    epsilon_for_persons_in_two_data_sets: float | None = Field(
-        description="what holds for a person whose records are in two data sets trained on alike; null: nothing up to "
-        "epsilon = 100 can be stated at this delta"
-    )
+    persons_in_several: list["SeveralClaim"] = Field(min_length=1)
+
+
+class SeveralClaim(Message):
+    """What holds for a person whose records are in several data sets trained on alike: mu times their number."""
+
+    data_sets: int
+    epsilon: float | None = Field(description="null: nothing up to epsilon = 100 can be stated at this delta")
 
 
 class CustodyClaim(Message):
@@ -77,7 +84,7 @@ class EvaluationClaim(Message):
 
 
 class LedgerEntry(Message):
-    """One release: what it was computed from, and what it cost in 1e-12 of mu squared."""
+    """One release: what it was computed from, and what it cost every data set in 1e-12 of mu squared."""
 
     step: int
     weights_digest: Digest
@@ -92,6 +99,10 @@ class Predicate(Message):
     job_id: JobId
     purpose: str
     algorithm: str
+    collaboration: dict[str, Any] | None = Field(
+        description="the collaboration's statement, an envelope signed with the certificate key; null where each data "
+        "set has a key of its own"
+    )
     plan: dict[str, Any]
     plan_digest: Digest
     data: list[DataSetClaim] = Field(min_length=1)

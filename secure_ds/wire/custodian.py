@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from secure_ds.wire.base import Base64, DatasetId, Digest, JobId, Message, ModelId, integral_only
+from secure_ds.wire.base import Base64, CollaborationId, DatasetId, Digest, JobId, Message, ModelId, integral_only
 from secure_ds.wire.datasets import Envelope
 from secure_ds.wire.jobs import TrainingRequest
 
@@ -26,11 +26,42 @@ class Submitter(Message):
 
 
 class KeyRegistration(Message):
-    """Hand a data set's sealed secret key to the custodian, with the limits its owner signed."""
+    """Hand a data set's sealed secret key to the custodian, with the limits its owner signed.
+
+    Without a key: the data set is under the key of a collaboration that the custodian made.
+    """
 
     envelope: Envelope
-    sealed_key: Base64
+    sealed_key: Base64 | None
     owner: str
+
+
+class GroupCreation(Message):
+    """Ask for the keys of a collaboration, to be made in the custodian."""
+
+    collaboration_id: CollaborationId
+    called_by: str
+    terms: dict[str, Any] = Field(description="of the statement: `secure_ds.data.collaboration.Terms`")
+
+
+class GroupKeys(Message):
+    """The signed statement, and every file that it names, in its order. None of them is secret."""
+
+    envelope: Envelope
+    files: list[Base64]
+
+
+class ConsentMessage(Message):
+    """Hand a data set owner's consent, or its withdrawal, to the custodian."""
+
+    dataset_id: DatasetId
+    envelope: Envelope
+
+
+class ConsentReceipt(Message):
+    """The custodian's signed word that it has a consent and acts by it."""
+
+    envelope: Envelope
 
 
 class NormCheck(Message):
@@ -53,6 +84,7 @@ class GrantRequest(Message):
 
     job_id: JobId
     request: TrainingRequest
+    dataset_ids: list[DatasetId] = Field(min_length=1, description="of the job, in the order of the ids")
     plan_digest: Digest
     submitter: Submitter
     request_id: str

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from secure_ds.wire.base import Base64, Clearance, DatasetId, Digest, Message
+from secure_ds.wire.base import Base64, Clearance, CollaborationId, DatasetId, Digest, Message
 
 
 class Signature(Message):
@@ -21,10 +21,13 @@ class Envelope(Message):
 
 
 class DatasetCreate(Message):
-    """Register a data set: the descriptor signed by its owner, and the CKKS secret key sealed to the custodian."""
+    """Register a data set: the descriptor signed by its owner, and the CKKS secret key sealed to the custodian.
+
+    No key comes with a data set that was encrypted under the key of a collaboration.
+    """
 
     envelope: Envelope
-    sealed_key: Base64 = Field(min_length=100, max_length=8_000_000)
+    sealed_key: Base64 | None = Field(default=None, min_length=100, max_length=8_000_000)
     name: str = Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")
     sensitivity: Clearance = 2
 
@@ -58,6 +61,7 @@ class DatasetView(Message):
     rotation_key: Digest | None = Field(
         default=None, description="of a data set that succeeds another one: the file that moves answers to its key"
     )
+    collaboration_id: CollaborationId | None = None
     refusal: Refusal | None = None
 
 

@@ -1,10 +1,11 @@
 """Messages about quotes and jobs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from secure_ds.wire.base import (
+    CollaborationId,
     DatasetId,
     Delta,
     Digest,
@@ -27,9 +28,14 @@ Algorithm = Literal["encrypted_logistic_regression", "encrypted_softmax_regressi
 
 
 class TrainingRequest(Message):
-    """What to train and what it may cost. Settings left out come from the algorithm's rule in public numbers."""
+    """What to train and what it may cost. Settings left out come from the algorithm's rule in public numbers.
 
-    dataset_id: DatasetId
+    The data is one data set, or those of a collaboration: all that take part now, or the ones named.
+    """
+
+    dataset_id: DatasetId | None = None
+    collaboration_id: CollaborationId | None = None
+    dataset_ids: list[DatasetId] | None = Field(default=None, min_length=1, max_length=64)
     algorithm: Algorithm = "encrypted_logistic_regression"
     purpose: Purpose
     epsilon: Epsilon
@@ -42,6 +48,14 @@ class TrainingRequest(Message):
         default=False, description="whether workers of two trust domains must evaluate every step alike"
     )
 
+    @model_validator(mode="after")
+    def _names_its_data(self) -> Self:
+        if (self.dataset_id is None) == (self.collaboration_id is None):
+            raise ValueError("name either a data set or a collaboration")
+        if self.dataset_ids is not None and self.collaboration_id is None:
+            raise ValueError("several data sets are trained on in a collaboration only; name it")
+        return self
+
 
 class QuoteView(Message):
     """The cost of a job before anything is spent."""
@@ -52,7 +66,7 @@ class QuoteView(Message):
     plan_digest: Digest | None
     epsilon: float
     delta: float
-    epsilon_left: float
+    epsilon_left: float | None = Field(description="of data sets of your own tenant; null where none is in the job")
     epsilon_charged: float | None = Field(
         description="what the job would use up; less than asked where flooding adds noise"
     )
@@ -63,7 +77,7 @@ class QuoteView(Message):
     tau: int = Field(description="answers that may ever be given about the records, under this key and earlier ones")
     dual_evaluation: bool = Field(description="whether every step needs workers of two trust domains")
     decryptions_needed: int | None
-    decryptions_left: int
+    decryptions_left: int | None
     levels: int | None
     blob_bytes: int = Field(description="bytes of the data set's ciphertexts and evaluation keys")
     answer_bytes: int | None = Field(description="bytes of the packed ciphertexts that a step sends to the custodian")
@@ -87,7 +101,9 @@ class JobView(Message):
 
     id: JobId
     tenant: str
-    dataset_id: DatasetId
+    dataset_id: DatasetId = Field(description="the first of its data sets, and outside a collaboration the only one")
+    dataset_ids: list[DatasetId]
+    collaboration_id: CollaborationId | None = None
     submitter: str
     purpose: str
     algorithm: str

@@ -43,11 +43,11 @@ def confirm(context: ServiceContext, task: Task, ending: threading.Event) -> Non
 def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
     if task.job is None:
         raise ValueError("this task is not a job")
-    descriptor = open_own_descriptor(task.dataset.envelope)
-    plan = plan_for(descriptor, TrainingRequest.model_validate(dict(task.job.request)))
+    descriptors = [open_own_descriptor(row.envelope) for row in task.datasets]
+    plan = plan_for(descriptors, TrainingRequest.model_validate(dict(task.job.request)))
     answers = stored_answers(context, task)
     if len(answers) < plan.steps:
-        evaluator = evaluator_for(plan, [stored_blocks(context, descriptor)])
+        evaluator = evaluator_for(plan, [stored_blocks(context, descriptor) for descriptor in descriptors])
         while len(answers) < plan.steps:
             evaluation = evaluate(evaluator, plan, task.job.id, answers)
             bear_witness(context, task, evaluation)

@@ -19,6 +19,7 @@ from secure_ds.privacy.errors import PrivacyError
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.planning import plan_for
 from secure_ds.services.run_job import (
+    ConsentWithdrawn,
     Task,
     ask_custodian,
     certify_model,
@@ -63,27 +64,27 @@ def train(context: ServiceContext, task: Task, ending: threading.Event) -> None:
         fail(context, task, f"{unconfirmed.code}: {unconfirmed}")
     except CustodyRefused as refused:
         fail(context, task, f"the custodian refused: {refused.code}: {refused.detail}")
-    except (CkksError, PrivacyError, DataError, BlobError) as error:
+    except (CkksError, PrivacyError, DataError, BlobError, ConsentWithdrawn) as error:
         fail(context, task, f"{error.code}: {error}")
 
 
 def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
     if task.job is None:
         raise ValueError("this task is not a job")
-    descriptor = open_own_descriptor(task.dataset.envelope)
-    plan = plan_for(descriptor, TrainingRequest.model_validate(dict(task.job.request)))
+    descriptors = [open_own_descriptor(row.envelope) for row in task.datasets]
+    plan = plan_for(descriptors, TrainingRequest.model_validate(dict(task.job.request)))
     answers = stored_answers(context, task)
     if task.job.cancel_requested:
         return stop(context, task)
     if len(answers) < plan.steps:
-        evaluator = evaluator_for(plan, [stored_blocks(context, descriptor)])
+        evaluator = evaluator_for(plan, [stored_blocks(context, descriptor) for descriptor in descriptors])
         while len(answers) < plan.steps:
             answer, stopped = _step(context, task, evaluator, plan, answers, ending)
             answers.append(answer)
             if stopped and len(answers) < plan.steps:
                 return stop(context, task)
-    feature_map = descriptor.feature_map.model_dump(mode="json")
-    _finish(context, task, plan, trained_model(plan, answers, descriptor.classes, feature_map))
+    feature_map = descriptors[0].feature_map.model_dump(mode="json")
+    _finish(context, task, plan, trained_model(plan, answers, descriptors[0].classes, feature_map))
     return None
 
 

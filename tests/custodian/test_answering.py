@@ -244,10 +244,15 @@ def test_a_crash_after_the_answer_is_stored_says_the_same_afterwards(
 def test_a_job_keeps_the_plan_it_began_with(hands: Hands, ready: Prepared) -> None:
     """A compromised service has the first step answered under a dear plan and goes on under a cheap one."""
     cheap = TrainingRequest.model_validate({**dict(hands.job.request), "epsilon": 0.5})
-    plan = plan_for(ready.descriptor, cheap)
+    plan = plan_for([ready.descriptor], cheap)
     submitter = Submitter(id="alice", tenant="clinic", roles=[], purposes=["research"], clearance=3)
     asked = GrantRequest(
-        job_id=hands.job.id, request=cheap, plan_digest=plan.digest, submitter=submitter, request_id="r"
+        job_id=hands.job.id,
+        request=cheap,
+        dataset_ids=[ready.dataset_id],
+        plan_digest=plan.digest,
+        submitter=submitter,
+        request_id="r",
     )
     consent = grant(ready.installation.custodian, asked).envelope
     hands.carry_out()

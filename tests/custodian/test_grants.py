@@ -12,6 +12,7 @@ from secure_ds.core.ids import new_id
 from secure_ds.custodian.answering import answer_step
 from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.errors import (
+    DataMismatch,
     GrantInvalid,
     KeyUnknown,
     LimitExceeded,
@@ -45,7 +46,8 @@ def request(ready: Prepared, **changes: Any) -> GrantRequest:
     honest = {
         "job_id": new_id("job"),
         "request": asked,
-        "plan_digest": plan_for(ready.descriptor, asked).digest,
+        "dataset_ids": [ready.dataset_id],
+        "plan_digest": plan_for([ready.descriptor], asked).digest,
         "submitter": SUBMITTER,
         "request_id": new_id("req"),
     }
@@ -57,7 +59,7 @@ def spent(ready: Prepared, units: int, steps: int = 1) -> list[Spend]:
     job_id = new_id("job")
     digest = "sha256:" + "0" * 64
     return [
-        Spend(job_id, step, ready.dataset_id, 1, digest, digest, digest, units if step == 0 else 1)
+        Spend(job_id, step, ready.dataset_id, ready.dataset_id, 1, digest, digest, digest, units if step == 0 else 1)
         for step in range(steps)
     ]
 
@@ -82,7 +84,7 @@ def test_consent_stores_nothing(ready: Prepared) -> None:
 
 def test_a_plan_the_custodian_does_not_compute_is_refused(ready: Prepared) -> None:
     custodian = ready.installation.custodian
-    cheaper = plan_for(ready.descriptor, training(ready, epsilon=0.5)).digest
+    cheaper = plan_for([ready.descriptor], training(ready, epsilon=0.5)).digest
     with pytest.raises(PlanMismatch):
         grant(custodian, request(ready, plan_digest=cheaper))
     with pytest.raises(PlanMismatch, match="more than the owner"):
@@ -96,21 +98,31 @@ def test_a_plan_the_custodian_does_not_compute_is_refused(ready: Prepared) -> No
 
 def test_an_unknown_data_set_is_refused(ready: Prepared) -> None:
     unknown = training(ready).model_copy(update={"dataset_id": new_id("ds")})
+    asked = {"request": unknown, "dataset_ids": [unknown.dataset_id]}
     with pytest.raises(KeyUnknown):
-        grant(ready.installation.custodian, request(ready).model_copy(update={"request": unknown}))
+        grant(ready.installation.custodian, request(ready).model_copy(update=asked))
+
+
+def test_other_data_sets_than_the_request_names_are_refused(ready: Prepared) -> None:
+    unnamed = training(ready).model_copy(update={"dataset_id": new_id("ds")})
+    with pytest.raises(DataMismatch):
+        grant(ready.installation.custodian, request(ready).model_copy(update={"request": unnamed}))
+    with pytest.raises(DataMismatch):
+        grant(ready.installation.custodian, request(ready, dataset_ids=[ready.dataset_id, ready.dataset_id]))
 
 
 def test_a_data_set_that_did_not_pass_the_norm_check_is_refused(ready: Prepared) -> None:
     custodian, offer = ready.installation.custodian, Offer(ready.installation.custodian)
     register(custodian, offer.message())
     asked = training(ready).model_copy(update={"dataset_id": offer.dataset_id})
+    changes = {"request": asked, "dataset_ids": [offer.dataset_id]}
     with pytest.raises(NotVerified):
-        grant(custodian, request(ready).model_copy(update={"request": asked}))
+        grant(custodian, request(ready).model_copy(update=changes))
     with custodian.journal.append() as page:
         page.checked(Check(offer.dataset_id, 0, "sha256:" + "0" * 64, passed=True))
         page.checked(Check(offer.dataset_id, 1, "sha256:" + "1" * 64, passed=False))
     with pytest.raises(NotVerified):
-        grant(custodian, request(ready).model_copy(update={"request": asked}))
+        grant(custodian, request(ready).model_copy(update=changes))
 
 
 def test_a_purpose_the_owner_did_not_sign_is_refused_and_logged(ready: Prepared) -> None:
@@ -127,7 +139,7 @@ def test_another_tenants_submitter_is_refused(ready: Prepared) -> None:
 
 def test_budget_is_held_against_the_custodians_own_count(ready: Prepared) -> None:
     asked = request(ready)
-    left = sum(plan_for(ready.descriptor, asked.request).charges)
+    left = sum(plan_for([ready.descriptor], asked.request).charges)
     limit = ledger_limit(ready.descriptor).units
     pay_in_journal(ready, spent(ready, limit - left))
     grant(ready.installation.custodian, asked)  # exactly fits

@@ -1,6 +1,7 @@
 """The custodian's memory is only ever added to, and a page is written whole or not at all."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from secure_ds.custodian import journal as journal_module
 from secure_ds.custodian.journal import (
     Check,
     Confirmation,
+    ConsentRecord,
+    Group,
     Journal,
     JournalBusy,
     Registration,
@@ -34,13 +37,15 @@ def journal(engine: Engine) -> Journal:
 
 
 def spend(step: int, job_id: str = "job", dataset_id: str = "ds", fence: int = 1, units: int = 5) -> Spend:
-    return Spend(job_id, step, dataset_id, fence, DIGEST, DIGEST, DIGEST, units)
+    return Spend(job_id, step, dataset_id, dataset_id, fence, DIGEST, DIGEST, DIGEST, units)
 
 
 def write_one_of_each(journal: Journal) -> None:
     with journal.append() as page:
         page.registered(Registration("ds", "clinic", "alice", DIGEST, b"{}", b"wrapped"))
         page.succeeded(Succession("ds", "ds_parent", b"rotation key"))
+        page.founded(Group("collab", b"{}", b"wrapped"))
+        page.consented(ConsentRecord("ds", 1, b"{}"))
         page.checked(Check("ds", 0, DIGEST, True))
         page.spent(spend(0))
         page.answered("job", 0, [2**80, -3])
@@ -55,6 +60,8 @@ def test_everything_written_is_read_back(journal: Journal) -> None:
     write_one_of_each(journal)
     assert journal.registration("ds") == Registration("ds", "clinic", "alice", DIGEST, b"{}", b"wrapped")
     assert (journal.successor("ds_parent"), journal.rotation_key("ds")) == ("ds", b"rotation key")
+    assert journal.group("collab") == Group("collab", b"{}", b"wrapped")
+    assert journal.consent("ds") == ConsentRecord("ds", 1, b"{}")
     assert journal.check("ds", 0) == Check("ds", 0, DIGEST, True)
     assert (journal.spend("job", 0), journal.spends("job")) == (spend(0), [spend(0)])
     assert journal.confirmations("job") == [Confirmation("job", 0, "ab" * 32, "north", b"s" * 64)]
@@ -68,6 +75,8 @@ def test_an_empty_journal_knows_nothing(journal: Journal) -> None:
     assert journal.answer("job", 0) is journal.certificate("job") is journal.last_checkpoint() is None
     assert (journal.units_spent(["ds"]), journal.releases("ds"), journal.checks_made("ds")) == (0, 0, 0)
     assert journal.successor("ds") is journal.rotation_key("ds") is None
+    assert journal.group("collab") is journal.consent("ds") is None
+    assert journal.releases_of_key("ds") == 0
     assert journal.line("ds") == ["ds"]
     assert (journal.highest_fence("job"), journal.answers("job"), journal.pending()) == (0, [], [])
 
@@ -87,13 +96,15 @@ def test_the_database_itself_refuses_changes(journal: Journal, engine: Engine, t
         lambda page: page.registered(Registration("ds", "clinic", "mallory", DIGEST, b"", b"")),
         lambda page: page.succeeded(Succession("ds_2", "ds_parent", b"")),
         lambda page: page.checked(Check("ds", 0, DIGEST, False)),
-        lambda page: page.spent(spend(0, dataset_id="ds_2")),
+        lambda page: page.founded(Group("collab", b"other", b"")),
+        lambda page: page.consented(ConsentRecord("ds", 1, b"other")),
+        lambda page: page.spent(spend(0, units=9)),
         lambda page: page.answered("job", 0, [0]),
         lambda page: page.certified("job", b"other"),
         lambda page: page.signed_checkpoint(7, b"\2" * 32),
         lambda page: page.announce("event", {}),
     ],
-    ids=["key", "successor", "verdict", "spend", "answer", "certificate", "checkpoint", "event"],
+    ids=["key", "successor", "verdict", "group", "consent", "spend", "answer", "certificate", "checkpoint", "event"],
 )
 def test_nothing_is_written_twice(journal: Journal, again: object) -> None:
     write_one_of_each(journal)
@@ -121,6 +132,22 @@ def test_counts_are_per_data_set_and_fences_per_job(journal: Journal) -> None:
     assert (journal.units_spent(["ds"]), journal.releases("ds")) == (2**40 + 6, 3)
     assert (journal.highest_fence("job"), journal.highest_fence("job_2")) == (3, 9)
     assert (journal.checks_passed("ds"), journal.checks_made("ds")) == (1, 2)
+
+
+def test_one_decryption_under_a_shared_key_is_paid_by_every_data_set_and_counted_once(journal: Journal) -> None:
+    with journal.append() as page:
+        for dataset_id in ("ds_2", "ds_1"):
+            page.spent(replace(spend(0, dataset_id=dataset_id), key_id="collab"))
+        page.spent(replace(spend(1, dataset_id="ds_1"), key_id="collab"))
+    assert (journal.releases("ds_1"), journal.releases("ds_2"), journal.releases_of_key("collab")) == (2, 1, 2)
+    assert [paid.dataset_id for paid in journal.spends("job")] == ["ds_1", "ds_2", "ds_1"]
+
+
+def test_the_newest_consent_holds(journal: Journal) -> None:
+    with journal.append() as page:
+        for number in (7, 9, 8):
+            page.consented(ConsentRecord("ds", number, b"{}"))
+    assert journal.consent("ds") == ConsentRecord("ds", 9, b"{}")
 
 
 def test_a_line_of_keys_has_one_budget_and_counts_of_their_own(journal: Journal) -> None:

@@ -94,7 +94,7 @@ def test_no_answer_is_heard_while_the_log_is_away(hands: Hands, monkeypatch: pyt
     assert stored is not None
     told = server.post("/answer", data=question).json
     assert told == {"step": 0, "answer": [str(value) for value in stored], "replayed": True}
-    assert len(recorded(hands.installation.custodian, f"key:use/{hands.job.id}/0")) == 1
+    assert len(recorded(hands.installation.custodian, f"key:use/{hands.job.id}/0/{hands.descriptor.dataset_id}")) == 1
 
 
 def test_the_journal_survives_the_process(ready: Prepared) -> None:

@@ -28,7 +28,7 @@ def test_tenants_that_differ_in_letters_or_late_have_keys_of_their_own(tmp_path:
 def test_a_refusal_is_filed_under_its_data_set_or_job(ready: Prepared) -> None:
     custodian, job_id = ready.installation.custodian, new_id("job")
     key = KeySet(id=ready.dataset_id, tenant="clinic", purposes=frozenset({"research"}), state="ready")
-    job = Job(id=job_id, tenant="clinic", data_owner="alice", submitter="alice")
+    job = Job(id=job_id, tenant="clinic", data_owners=frozenset({"alice"}), submitter="alice")
     for action, resource in ((Action.KEY_USE, key), (Action.JOB_CERTIFY, job)):
         with pytest.raises(PolicyRefused):
             ask_policy(custodian, action, resource, tenant="bank", purpose="research")

@@ -32,6 +32,8 @@ ACTS = {
     "certify",
     "check_norms",
     "checkpoint",
+    "consent",
+    "create_group",
     "decryptions",
     "grant",
     "health",

@@ -57,4 +57,5 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
             for block in range(2)
         ],
         "rotation": None,
+        "group": None,
     } | changes

@@ -1,6 +1,6 @@
 """Principals and resources that tests start from: one hospital, one insurer."""
 
-from policies import Dataset, Job, KeySet, Model, Role, Service, ServiceKind, Tenant, User
+from policies import Collaboration, Dataset, Job, KeySet, Model, Role, Service, ServiceKind, Tenant, User
 
 HOSPITAL, INSURER = "hospital", "insurer"
 
@@ -32,6 +32,8 @@ def dataset(
     sensitivity: int = 2,
     purposes: tuple[str, ...] = ("research",),
     state: str = "ready",
+    collaboration: str | None = None,
+    partners: tuple[str, ...] = (),
 ) -> Dataset:
     return Dataset(
         id=id,
@@ -40,15 +42,27 @@ def dataset(
         sensitivity=sensitivity,
         purposes=frozenset(purposes),
         state=state,
+        collaboration=collaboration,
+        partners=frozenset(partners),
+    )
+
+
+def collaboration(*members: str) -> Collaboration:
+    return Collaboration(
+        id="collab",
+        tenant=HOSPITAL,
+        members=frozenset(members or {HOSPITAL, INSURER}),
+        purposes=frozenset({"research"}),
     )
 
 
 def job(tenant: str = HOSPITAL, submitter: str = "ada") -> Job:
-    return Job(id="job", tenant=tenant, data_owner="owner", submitter=submitter)
+    return Job(id="job", tenant=tenant, data_owners=frozenset({"owner"}), submitter=submitter)
 
 
 def model(tenant: str = HOSPITAL, submitter: str = "ada") -> Model:
-    return Model(id="model", tenant=tenant, data_owner="owner", submitter=submitter, sensitivity=2, purpose="research")
+    owners = frozenset({"owner"})
+    return Model(id="model", tenant=tenant, data_owners=owners, submitter=submitter, sensitivity=2, purpose="research")
 
 
 def key_set(tenant: str = HOSPITAL, state: str = "ready") -> KeySet:

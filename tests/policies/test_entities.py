@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from policies import AuditLog, InvalidFactsError, Role, Service, Tenant, User
-from tests.policies.facts import dataset, hospital, key_set, model, user, worker
+from policies import AuditLog, InvalidFactsError, Job, Role, Service, Tenant, User
+from tests.policies.facts import collaboration, dataset, hospital, key_set, model, user, worker
 
 
 @pytest.mark.parametrize("level", [-1, 4, True, 1.5, "2", None])
@@ -51,6 +51,27 @@ def test_cedar_form_of_a_user_and_a_data_set() -> None:
     }
     assert dataset().to_cedar()["attrs"]["data_owner"] == {"__entity": {"type": "User", "id": "owner"}}
     assert key_set().to_cedar()["parents"] == [{"type": "Tenant", "id": "hospital"}]
+
+
+def test_what_several_tenants_share_has_them_all_as_parents() -> None:
+    parents = [{"type": "Tenant", "id": "hospital"}, {"type": "Tenant", "id": "insurer"}]
+    assert collaboration().to_cedar()["parents"] == parents
+    joint = Job(
+        id="j", tenant="hospital", data_owners=frozenset({"ada"}), submitter="ada", partners=frozenset({"insurer"})
+    )
+    assert joint.to_cedar()["parents"] == parents
+
+
+def test_a_data_set_is_known_to_its_partners_and_stays_in_its_tenant() -> None:
+    taking_part = dataset(collaboration="collab", partners=("hospital", "insurer"))
+    assert taking_part.to_cedar()["parents"] == [{"type": "Tenant", "id": "hospital"}]
+    assert (taking_part.tenants, taking_part.known_to) == ({"hospital"}, {"hospital", "insurer"})
+    assert "collaboration" not in dataset().attributes()
+
+
+def test_partners_without_a_collaboration_cannot_be() -> None:
+    with pytest.raises(InvalidFactsError, match="has no partners"):
+        dataset(partners=("insurer",))
 
 
 def test_a_tenant_is_its_own_tenant_and_has_no_parent() -> None:

@@ -24,7 +24,7 @@ def test_a_refusal_says_what_must_hold_and_no_other_persons_data(engine: PolicyE
 def test_a_default_refusal_lists_who_may(engine: PolicyEngine) -> None:
     text = refusal(engine.decide(Request(user(Role.OPERATOR), Action.MODEL_LIST, hospital())))
     assert text.startswith("model:list on this Tenant is refused. No policy permits it. ")
-    assert "An ML engineer may see the lists of data sets, jobs and models [ml-engineer-lists]." in text
+    assert "An ML engineer may see the lists of data sets, collaborations, jobs and models [ml-engineer-lists]." in text
 
 
 def test_another_tenants_object_is_refused_like_one_that_does_not_exist(engine: PolicyEngine) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from policies import (
     Action,
     AuditLog,
+    Collaboration,
     Context,
     Dataset,
     DatasetState,
@@ -40,37 +41,78 @@ tenants = st.sampled_from(["hospital", "insurer"])
 roles = st.frozensets(st.sampled_from(Role))
 
 users = st.builds(User, id=people, tenant=tenants, roles=roles, purposes=purposes, clearance=levels, assurance=levels)
+sharing = st.sampled_from(
+    [
+        {},
+        {"collaboration": "collab"},
+        {"collaboration": "collab", "partners": frozenset({"hospital"})},
+        {"collaboration": "collab", "partners": frozenset({"hospital", "insurer"})},
+    ]
+)
+members = st.frozensets(tenants, min_size=1)
+owners = st.frozensets(people, min_size=1)
+
+
+def shared(kind: type, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Data sets, or keys, of which some are under the key of a collaboration."""
+    return st.builds(lambda facts, place: kind(**facts, **place), st.fixed_dictionaries(fields), sharing)
+
+
 services = st.builds(Service, id=st.just("process"), tenant=tenants, kind=st.sampled_from(ServiceKind))
-datasets = st.builds(
+datasets = shared(
     Dataset, id=st.just("ds"), tenant=tenants, data_owner=people, sensitivity=levels, purposes=purposes, state=states
 )
 models = st.builds(
-    Model, id=st.just("m"), tenant=tenants, data_owner=people, submitter=people, sensitivity=levels, purpose=words
+    Model,
+    id=st.just("m"),
+    tenant=tenants,
+    data_owners=owners,
+    submitter=people,
+    partners=st.frozensets(tenants),
+    sensitivity=levels,
+    purpose=words,
 )
 resources = {
     Tenant: st.builds(Tenant, id=tenants),
     Dataset: datasets,
-    Job: st.builds(Job, id=st.just("j"), tenant=tenants, data_owner=people, submitter=people),
+    Collaboration: st.builds(Collaboration, id=st.just("collab"), tenant=tenants, members=members, purposes=purposes),
+    Job: st.builds(
+        Job, id=st.just("j"), tenant=tenants, data_owners=owners, submitter=people, partners=st.frozensets(tenants)
+    ),
     Model: models,
-    KeySet: st.builds(KeySet, id=st.just("k"), tenant=tenants, purposes=purposes, state=states),
+    KeySet: shared(KeySet, id=st.just("k"), tenant=tenants, purposes=purposes, state=states),
     AuditLog: st.builds(AuditLog, id=st.just("log"), tenant=tenants),
     PolicySet: st.builds(PolicySet, id=st.just("policies"), tenant=tenants),
 }
 contexts = st.builds(
-    Context, door=st.sampled_from(Door), purpose=st.none() | words, epsilon_asked=micro, epsilon_left=micro
+    Context,
+    door=st.sampled_from(Door),
+    purpose=st.none() | words,
+    collaboration=st.sampled_from([None, "collab", "another"]),
+    epsilon_asked=micro,
+    epsilon_left=micro,
 )
 
 
 def resource_kind(action: Action) -> type:
     """What the schema applies an action to."""
-    if action.value.endswith(":list") or action is Action.DATASET_CREATE:
+    if action.value.endswith(":list") or action in (Action.COLLABORATION_CREATE, Action.DATASET_CREATE):
         return Tenant
-    if action in (Action.QUOTE_CREATE, Action.JOB_SUBMIT, Action.JOB_ADMIT):
+    if action in (Action.QUOTE_CREATE, Action.JOB_SUBMIT, Action.JOB_ADMIT, *CONSENTS):
         return Dataset
-    named = {"audit": AuditLog, "dataset": Dataset, "job": Job, "key": KeySet, "model": Model, "policy": PolicySet}
+    named = {
+        "audit": AuditLog,
+        "collaboration": Collaboration,
+        "dataset": Dataset,
+        "job": Job,
+        "key": KeySet,
+        "model": Model,
+        "policy": PolicySet,
+    }
     return named[action.value.partition(":")[0]]
 
 
+CONSENTS = (Action.COLLABORATION_JOIN, Action.COLLABORATION_WITHDRAW)
 SERVICE_ACTIONS = (Action.AUDIT_SIGN_CHECKPOINT, Action.JOB_CERTIFY, Action.KEY_CHECK, Action.KEY_USE)
 
 
@@ -98,7 +140,7 @@ training_requests = st.builds(
         clearance=mostly(2, 0, 1, 3),
     ),
     st.sampled_from([Action.QUOTE_CREATE, Action.JOB_SUBMIT, Action.JOB_ADMIT, Action.JOB_ADMIT]),
-    st.builds(
+    shared(
         Dataset,
         id=st.just("ds"),
         tenant=st.just("hospital"),
@@ -111,6 +153,7 @@ training_requests = st.builds(
         Context,
         door=mostly(Door.USE_CASE, Door.HTTP, Door.CUSTODIAN),
         purpose=mostly("research", "teaching", None),
+        collaboration=st.sampled_from(["collab", "collab", None, "another"]),
         epsilon_asked=mostly(2, 0, 1, 3, None),
         epsilon_left=mostly(2, 0, 1, 3, None),
     ),
@@ -152,6 +195,17 @@ def test_no_key_is_used_outside_the_custodian(engine: PolicyEngine, request: Req
     assert not engine.decide(asked).allowed
 
 
+@given(request=st.sampled_from(Action).flatmap(fitting))
+def test_what_several_tenants_may_do_is_train_where_consent_holds(engine: PolicyEngine, request: Request) -> None:
+    resource, tenant = request.resource, request.principal.tenant
+    if not engine.decide(request).allowed or tenant in resource.tenants:
+        return
+    assert isinstance(resource, Dataset | KeySet)
+    assert request.action in (Action.QUOTE_CREATE, Action.JOB_SUBMIT, Action.JOB_ADMIT, Action.KEY_USE)
+    assert tenant in resource.partners
+    assert request.context.collaboration == resource.collaboration == "collab"
+
+
 @settings(max_examples=1000)
 @given(request=training_requests)
 def test_training_is_allowed_exactly_as_the_rules_say(engine: PolicyEngine, request: Request) -> None:
@@ -162,9 +216,11 @@ def test_training_is_allowed_exactly_as_the_rules_say(engine: PolicyEngine, requ
     cleared = user.clearance >= data.sensitivity or data.data_owner == user.id
     asked, left = context.epsilon_asked, context.epsilon_left
     affordable = asked is not None and left is not None and 0 < asked <= left
+    joint = context.collaboration == data.collaboration == "collab" and user.tenant in data.partners
     expected = (
         (owner or engineer)
-        and user.tenant == data.tenant
+        and (user.tenant == data.tenant or joint)
+        and (data.collaboration is None or joint)
         and context.purpose in data.purposes
         and cleared
         and data.state == "ready"
@@ -178,5 +234,6 @@ def test_weights_go_to_owners_and_submitters_only(engine: PolicyEngine, request:
     user, model = request.principal, request.resource
     assert isinstance(user, User) and isinstance(model, Model)
     if engine.decide(request).allowed:
-        assert user.id in (model.data_owner, model.submitter)
+        assert user.id in (*model.data_owners, model.submitter)
+        assert user.tenant == model.tenant or user.tenant in model.partners
         assert user.roles & {Role.DATA_OWNER, Role.ML_ENGINEER}

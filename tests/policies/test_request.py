@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies import Action, Context, Door, InvalidFactsError, Request, epsilon_in_micro
-from tests.policies.facts import ENGINEER, INSURER, dataset
+from tests.policies.facts import ENGINEER, HOSPITAL, INSURER, dataset
 
 
 def test_unknown_facts_are_absent() -> None:
@@ -38,6 +38,16 @@ def test_facts_name_owners_by_id_and_add_the_tenant() -> None:
     facts = Request(ENGINEER, Action.DATASET_READ, dataset()).facts()
     assert facts["principal"]["tenant"] == facts["resource"]["tenant"] == "hospital"
     assert facts["resource"]["data_owner"] == "owner"
+
+
+def test_facts_name_partners_by_id() -> None:
+    facts = Request(ENGINEER, Action.JOB_SUBMIT, dataset(collaboration="collab", partners=(INSURER,))).facts()
+    assert facts["resource"]["partners"] == ["insurer"]
+
+
+def test_a_partner_knows_of_the_data_set_it_may_train_on() -> None:
+    shared = dataset(tenant=INSURER, collaboration="collab", partners=(HOSPITAL,))
+    assert not Request(ENGINEER, Action.JOB_SUBMIT, shared).crosses_tenants
 
 
 def test_crossing_tenants_is_seen() -> None:

@@ -51,7 +51,7 @@ class Job:
         with installation.store.read() as work:
             row = work.jobs.get(view.id)
         assert row is not None
-        plan = plan_for(self.descriptor, TrainingRequest.model_validate(dict(row.request)))
+        plan = plan_for([self.descriptor], TrainingRequest.model_validate(dict(row.request)))
         assert isinstance(plan, LogisticPlan)
         self.plan = plan
         self.X: FloatArray = self.descriptor.feature_map.apply(records)

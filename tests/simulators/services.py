@@ -24,6 +24,7 @@ from secure_ds.services.errors import (
 )
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
 from secure_ds.wire.base import Page
+from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView, ConsentGive, ConsentView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
@@ -73,11 +74,29 @@ def dataset_view(tenant: str = "acme", **changes: Any) -> DatasetView:
     return view.model_copy(update=changes)
 
 
+def collaboration_view(tenant: str = "acme", **changes: Any) -> CollaborationView:
+    view = CollaborationView(
+        id=new_id("collab"),
+        tenant=tenant,
+        name="wards",
+        members=[tenant, "initech"],
+        purposes=["research"],
+        n_features=30,
+        feature_map="declared-bounds",
+        parameters="standard",
+        statement_digest=digest_of(b"statement"),
+        created_at=NOW,
+        data_sets=[],
+    )
+    return view.model_copy(update=changes)
+
+
 def job_view(tenant: str = "acme", **changes: Any) -> JobView:
     view = JobView(
         id=new_id("job"),
         tenant=tenant,
         dataset_id=new_id("ds"),
+        dataset_ids=[new_id("ds")],
         submitter="ada",
         purpose="research",
         algorithm="encrypted_logistic_regression",
@@ -128,6 +147,7 @@ class SimulatedService:
         self.failing: dict[str, Exception] = {}
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.datasets: dict[str, DatasetView] = {}
+        self.collaborations: dict[str, CollaborationView] = {}
         self.blobs: dict[tuple[str, str], tuple[bytearray, int]] = {}
         self.jobs: dict[str, JobView] = {}
         self.events: list[JobEvent | None] = []
@@ -261,6 +281,39 @@ class SimulatedService:
         return self.datasets[view.id]
 
     @_sabotaged
+    def create_collaboration(
+        self, caller: Caller, body: CollaborationCreate, idempotency_key: str | None, /
+    ) -> CollaborationView:
+        view = self._once(idempotency_key, body, collaboration_view(caller.principal.tenant, name=body.name))
+        return self.collaborations.setdefault(view.id, view)
+
+    @_sabotaged
+    def list_collaborations(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[CollaborationView]:
+        return _page(self.collaborations.values(), caller, cursor, limit)
+
+    @_sabotaged
+    def show_collaboration(self, caller: Caller, collaboration_id: str, /) -> CollaborationView:
+        return _own(self.collaborations, caller, collaboration_id)
+
+    @_sabotaged
+    def show_statement(self, caller: Caller, collaboration_id: str, /) -> Envelope:
+        _own(self.collaborations, caller, collaboration_id)
+        return Envelope.model_validate(CERTIFICATE)
+
+    @_sabotaged
+    def download_group_file(self, caller: Caller, collaboration_id: str, digest: str, /) -> Iterator[bytes]:
+        _own(self.collaborations, caller, collaboration_id)
+        return iter([b"a key"])
+
+    @_sabotaged
+    def join_collaboration(self, caller: Caller, dataset_id: str, body: ConsentGive, /) -> ConsentView:
+        return self._consent(caller, dataset_id, "joined")
+
+    @_sabotaged
+    def withdraw_from_collaboration(self, caller: Caller, dataset_id: str, body: ConsentGive, /) -> ConsentView:
+        return self._consent(caller, dataset_id, "withdrawn")
+
+    @_sabotaged
     def quote_job(self, caller: Caller, body: TrainingRequest, /) -> QuoteView:
         return QuoteView(
             admissible=True,
@@ -287,7 +340,8 @@ class SimulatedService:
 
     @_sabotaged
     def submit_job(self, caller: Caller, body: JobSubmit, idempotency_key: str | None, /) -> JobView:
-        view = job_view(caller.principal.tenant, dataset_id=body.dataset_id, state="queued", steps_done=0)
+        dataset_id = body.dataset_id or new_id("ds")
+        view = job_view(caller.principal.tenant, dataset_id=dataset_id, state="queued", steps_done=0)
         view = self._once(idempotency_key, body, view)
         self.jobs[view.id] = view
         return view
@@ -399,6 +453,15 @@ class SimulatedService:
     @_sabotaged
     def prove_consistency(self, caller: Caller, old_size: int, new_size: int | None, /) -> ConsistencyProofView:
         return ConsistencyProofView(old_size=old_size, new_size=new_size or 1000, path=[])
+
+    def _consent(self, caller: Caller, dataset_id: str, verdict: str) -> ConsentView:
+        return ConsentView(
+            collaboration_id=new_id("collab"),
+            dataset_id=_own(self.datasets, caller, dataset_id).id,
+            verdict=verdict,
+            number=1,
+            receipt=Envelope.model_validate(CERTIFICATE),
+        )
 
     def _blob(self, caller: Caller, dataset_id: str, digest: str) -> tuple[bytearray, int]:
         _own(self.datasets, caller, dataset_id)

@@ -8,7 +8,7 @@ from secure_ds.core.ids import new_id
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.jobs.lifecycle import JobState
 from secure_ds.privacy.ledger import Limit
-from secure_ds.store.rows import BlobRow, DatasetRow, JobRow, ModelRow, StepRow, UserRow
+from secure_ds.store.rows import BlobRow, CollaborationRow, DatasetRow, JobRow, ModelRow, StepRow, UserRow
 from secure_ds.store.unit_of_work import Store
 
 NOON = datetime(2030, 1, 2, 12, 0, 0, 123456, tzinfo=UTC)
@@ -48,6 +48,16 @@ def dataset(owner: str, **fields: Any) -> DatasetRow:
         id=new_id("ds"), tenant="acme", owner=owner, name="patients", state=DatasetState.UPLOADING, sensitivity=2,
         purposes=frozenset({"research"}), n_records=569, n_features=30, parameters="n8192", feature_map="unit-ball",
         descriptor_digest=digest(1), created_at=NOON, envelope=b"\x00envelope", sealed_key=b"\xffsealed",
+    )  # fmt: skip
+    return replace(row, **fields)
+
+
+def collaboration(creator: str, **fields: Any) -> CollaborationRow:
+    """Return a collaboration of `acme` and `globex`."""
+    row = CollaborationRow(
+        id=new_id("collab"), tenant="acme", creator=creator, name="wards", purposes=frozenset({"research"}),
+        members=frozenset({"acme", "globex"}), n_features=30, parameters="n8192", feature_map="unit-ball",
+        statement_digest=digest(2), envelope=b"\x00statement", created_at=NOON,
     )  # fmt: skip
     return replace(row, **fields)
 

@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, insert, or_, select
 
 from secure_ds.jobs.errors import IllegalTransition
 from secure_ds.jobs.lifecycle import JobState, is_final, move
-from secure_ds.store.repositories.base import Repository, add, change, find, page, require, values_of
-from secure_ds.store.rows import JobRow
-from secure_ds.store.tables import jobs
+from secure_ds.store.repositories.base import Repository, add, change, columns_of, find, page, require, values_of
+from secure_ds.store.repositories.taking_part import learns_from
+from secure_ds.store.rows import DatasetSummary, JobRow
+from secure_ds.store.tables import datasets, job_datasets, jobs
 
 
 class Jobs(Repository):
     """The jobs of all tenants."""
 
-    def add(self, row: JobRow) -> None:
-        """Add a job. Raises `AlreadyExists`."""
+    def add(self, row: JobRow, dataset_ids: Sequence[str] = ()) -> None:
+        """Add a job on its data set, or on all of `dataset_ids`. Raises `AlreadyExists`."""
         add(self._connection, jobs, values_of(row), row.id)
+        taken = [{"job_id": row.id, "dataset_id": each} for each in dataset_ids or (row.dataset_id,)]
+        self._connection.execute(insert(job_datasets), taken)
 
     def get(self, job_id: str) -> JobRow | None:
         """Return a job, or None."""
@@ -29,14 +32,26 @@ class Jobs(Repository):
         """
         return require(self._connection, jobs, JobRow, job_id)
 
+    def datasets(self, job_id: str) -> Sequence[DatasetSummary]:
+        """Return the data sets that a job learns from, in the order of their ids."""
+        taken = select(job_datasets.c.dataset_id).where(job_datasets.c.job_id == job_id)
+        query = select(*columns_of(datasets, DatasetSummary)).where(datasets.c.id.in_(taken)).order_by(datasets.c.id)
+        return [DatasetSummary(**row) for row in self._connection.execute(query).mappings()]
+
     def list(
         self, tenant: str | None, submitter: str | None, dataset_id: str | None, after: str | None, limit: int
     ) -> Sequence[JobRow]:
-        """Return a page of jobs, newest first; None leaves a condition out. Raises `UnknownCursor`."""
-        wanted = {"tenant": tenant, "submitter": submitter, "dataset_id": dataset_id}
-        conditions: list[ColumnElement[bool]] = [
-            jobs.c[name] == value for name, value in wanted.items() if value is not None
-        ]
+        """Return a page of jobs, newest first; None leaves a condition out. Raises `UnknownCursor`.
+
+        A tenant's jobs are those it submitted and those that learn from its data.
+        """
+        conditions: list[ColumnElement[bool]] = []
+        if tenant is not None:
+            conditions.append(or_(jobs.c.tenant == tenant, learns_from(jobs.c.id, datasets.c.tenant == tenant)))
+        if submitter is not None:
+            conditions.append(jobs.c.submitter == submitter)
+        if dataset_id is not None:
+            conditions.append(learns_from(jobs.c.id, datasets.c.id == dataset_id))
         return page(self._connection, jobs, JobRow, jobs.c.submitted_at, conditions, after, limit)
 
     def move(self, job_id: str, to_state: JobState, failure: str | None = None, model_id: str | None = None) -> JobRow:

@@ -3,11 +3,13 @@
 Rules:
     - The rules are `privacy.ledger`'s, and the database repeats the limits as constraints.
     - Every change holds the lock of the data set's budget, so concurrent submitters are admitted one after the other.
+    - A job on several data sets reserves and spends in each of them. Take them in the order of their ids: then two such
+      jobs do not wait for each other in a ring.
     - `spends` is append-only. The totals in `budgets` are always the sums over it and over the open reservations,
       and what a successor inherited.
 """
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, insert, select, update
 
 from secure_ds.privacy import ledger as rules
 from secure_ds.privacy.ledger import Budget, Limit, Reservation
@@ -48,13 +50,16 @@ class Ledger(Repository):
         """Return the state of a data set's budget. Raises `NotFound`."""
         return self._load_budget(dataset_id, lock=False)
 
-    def reservation(self, job_id: str) -> Reservation:
-        """Return what a job reserved and has spent of it. Raises `NotFound`."""
-        query = select(reservations.c.charges, reservations.c.settled_at).where(reservations.c.job_id == job_id)
-        found = self._connection.execute(query).one_or_none()
+    def reservation(self, dataset_id: str, job_id: str) -> Reservation:
+        """Return what a job reserved in a data set and has spent of it. Raises `NotFound`."""
+        own = and_(reservations.c.job_id == job_id, reservations.c.dataset_id == dataset_id)
+        found = self._connection.execute(
+            select(reservations.c.charges, reservations.c.settled_at).where(own)
+        ).one_or_none()
         if found is None:
-            raise NotFound(f"job {job_id} has reserved nothing")
-        digests = select(spends.c.digest).where(spends.c.job_id == job_id).order_by(spends.c.step)
+            raise NotFound(f"job {job_id} has reserved nothing of data set {dataset_id}")
+        taken = and_(spends.c.job_id == job_id, spends.c.dataset_id == dataset_id)
+        digests = select(spends.c.digest).where(taken).order_by(spends.c.step)
         spent = tuple(self._connection.execute(digests).scalars())
         return Reservation(job_id, found.charges, spent, settled=found.settled_at is not None)
 
@@ -65,11 +70,11 @@ class Ledger(Repository):
             NotFound: the data set has no budget.
             BudgetExceeded: it does not fit; the message says what would.
             ReleasesExceeded: too few decryptions are left for so many steps.
-            AlreadyExists: the job has a reservation.
+            AlreadyExists: the job has a reservation in the data set.
         """
         budget, reservation = rules.reserve(self._load_budget(dataset_id), job_id, charges)
         values = {"job_id": job_id, "dataset_id": dataset_id, "charges": charges, "reserved_at": self._now}
-        add(self._connection, reservations, values, f"the reservation of {job_id}")
+        add(self._connection, reservations, values, f"the reservation of {job_id} in {dataset_id}")
         self._store_budget(dataset_id, budget)
         return reservation
 
@@ -82,30 +87,29 @@ class Ledger(Repository):
             IllegalSpend: it is not the job's next step, or the job is settled.
         """
         budget = self._load_budget(dataset_id)
-        if self._dataset_of(job_id) != dataset_id:
-            raise NotFound(f"job {job_id} has reserved nothing of data set {dataset_id}")
-        reservation = self.reservation(job_id)
+        reservation = self.reservation(dataset_id, job_id)
         spent_budget, spent = rules.spend(budget, reservation, step, digest)
         if spent == reservation:
-            return self._spend_row(job_id, step)
+            return self._spend_row(dataset_id, job_id, step)
         row = SpendRow(dataset_id, job_id, step, spent.charges[step], digest, self._now)
         self._connection.execute(insert(spends), values_of(row))
         self._store_budget(dataset_id, spent_budget)
         return row
 
-    def settle(self, job_id: str) -> Reservation:
-        """End a job: what it reserved and never released goes back; again changes nothing. Raises `NotFound`."""
-        dataset_id = self._dataset_of(job_id)
-        budget = self._load_budget(dataset_id)
-        reservation = self.reservation(job_id)
-        if reservation.settled:
-            return reservation
-        budget, settled = rules.settle(budget, reservation)
-        self._store_budget(dataset_id, budget)
-        self._connection.execute(
-            update(reservations).where(reservations.c.job_id == job_id).values(settled_at=self._now)
-        )
-        return settled
+    def settle(self, job_id: str) -> dict[str, Reservation]:
+        """End a job: what it reserved and never released goes back to each data set; again changes nothing.
+
+        Returns:
+            The reservation as it is then, by data set.
+
+        Raises:
+            NotFound: it has reserved nothing.
+        """
+        query = select(reservations.c.dataset_id).where(reservations.c.job_id == job_id)
+        taken = list(self._connection.execute(query.order_by(reservations.c.dataset_id)).scalars())
+        if not taken:
+            raise NotFound(f"job {job_id} has reserved nothing")
+        return {dataset_id: self._settle(dataset_id, job_id) for dataset_id in taken}
 
     def spends(self, dataset_id: str) -> list[SpendRow]:
         """Return everything ever spent on a data set, in the order of time, job and step."""
@@ -115,6 +119,17 @@ class Ledger(Repository):
             .order_by(spends.c.spent_at, spends.c.job_id, spends.c.step)
         )
         return [SpendRow(**row) for row in self._connection.execute(query).mappings()]
+
+    def _settle(self, dataset_id: str, job_id: str) -> Reservation:
+        budget = self._load_budget(dataset_id)
+        reservation = self.reservation(dataset_id, job_id)
+        if reservation.settled:
+            return reservation
+        budget, settled = rules.settle(budget, reservation)
+        self._store_budget(dataset_id, budget)
+        own = and_(reservations.c.job_id == job_id, reservations.c.dataset_id == dataset_id)
+        self._connection.execute(update(reservations).where(own).values(settled_at=self._now))
+        return settled
 
     def _load_budget(self, dataset_id: str, lock: bool = True) -> Budget:
         query = select(budgets).where(budgets.c.dataset_id == dataset_id)
@@ -127,15 +142,9 @@ class Ledger(Repository):
     def _store_budget(self, dataset_id: str, budget: Budget) -> None:
         self._connection.execute(update(budgets).where(budgets.c.dataset_id == dataset_id).values(**_totals(budget)))
 
-    def _dataset_of(self, job_id: str) -> str:
-        query = select(reservations.c.dataset_id).where(reservations.c.job_id == job_id)
-        dataset_id: str | None = self._connection.execute(query).scalar_one_or_none()
-        if dataset_id is None:
-            raise NotFound(f"job {job_id} has reserved nothing")
-        return dataset_id
-
-    def _spend_row(self, job_id: str, step: int) -> SpendRow:
-        query = select(*columns_of(spends, SpendRow)).where(spends.c.job_id == job_id, spends.c.step == step)
+    def _spend_row(self, dataset_id: str, job_id: str, step: int) -> SpendRow:
+        taken = and_(spends.c.job_id == job_id, spends.c.dataset_id == dataset_id, spends.c.step == step)
+        query = select(*columns_of(spends, SpendRow)).where(taken)
         return SpendRow(**self._connection.execute(query).mappings().one())
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import or_
+
 from secure_ds.core.digest import digest_bytes
 from secure_ds.store.errors import CertificateConflict
 from secure_ds.store.repositories.base import Repository, add, change, find, page, require, values_of
+from secure_ds.store.repositories.taking_part import learns_from
 from secure_ds.store.rows import ModelRow
-from secure_ds.store.tables import models
+from secure_ds.store.tables import datasets, models
 
 
 class Models(Repository):
@@ -25,8 +28,12 @@ class Models(Repository):
         return find(self._connection, models, ModelRow, models.c.job_id == job_id)
 
     def list(self, tenant: str | None, after: str | None, limit: int) -> Sequence[ModelRow]:
-        """Return a page of a tenant's models (of all, for None), newest first. Raises `UnknownCursor`."""
-        conditions = [] if tenant is None else [models.c.tenant == tenant]
+        """Return a page of a tenant's models (of all, for None), newest first. Raises `UnknownCursor`.
+
+        A tenant's models are those it trained and those that were trained on its data.
+        """
+        of_its_data = learns_from(models.c.job_id, datasets.c.tenant == tenant)
+        conditions = [] if tenant is None else [or_(models.c.tenant == tenant, of_its_data)]
         return page(self._connection, models, ModelRow, models.c.created_at, conditions, after, limit)
 
     def certify(self, model_id: str, certificate: bytes) -> ModelRow:

@@ -44,7 +44,7 @@ def test_a_life_of_a_reservation(store: Store, dataset_id: str) -> None:
         assert unit.ledger.budget(dataset_id) == Budget(LIMIT, 10, 50, 1, 2)
     with store.write() as unit:
         settled = unit.ledger.settle(job_id)
-        assert unit.ledger.settle(job_id) == settled == unit.ledger.reservation(job_id)
+        assert unit.ledger.settle(job_id) == settled == {dataset_id: unit.ledger.reservation(dataset_id, job_id)}
         assert unit.ledger.budget(dataset_id) == Budget(LIMIT, 10, 0, 1, 0)
         assert unit.ledger.spends(dataset_id) == [row]
     assert (row.step, row.units, row.digest, row.spent_at) == (0, 10, digest(1), NOON)
@@ -66,6 +66,23 @@ def test_a_spend_happens_once(store: Store, dataset_id: str) -> None:
     with store.read() as unit:
         assert unit.ledger.spends(dataset_id) == [first]
         assert unit.ledger.budget(dataset_id).spent_units == 10
+
+
+def test_a_job_on_two_data_sets_spends_in_both_and_settles_both(store: Store, dataset_id: str) -> None:
+    job_id, other = new_id("job"), add_dataset(store).id
+    with store.write() as unit:
+        unit.ledger.open(other, LIMIT)
+        for each in (dataset_id, other):
+            unit.ledger.reserve(each, job_id, (10, 20))
+            unit.ledger.spend(each, job_id, 0, digest(1))
+    with store.write() as unit:
+        unit.ledger.spend(other, job_id, 1, digest(2))
+        assert set(unit.ledger.settle(job_id)) == {dataset_id, other}
+        assert unit.ledger.budget(dataset_id) == Budget(LIMIT, 10, 0, 1, 0)
+        assert unit.ledger.budget(other) == Budget(LIMIT, 30, 0, 2, 0)
+        assert [row.step for row in unit.ledger.spends(other)] == [0, 1]
+    with pytest.raises(AlreadyExists), store.write() as unit:
+        unit.ledger.reserve(other, job_id, (10,))
 
 
 def test_what_does_not_fit_is_refused_and_says_what_would(store: Store, dataset_id: str) -> None:
@@ -161,7 +178,7 @@ def test_totals_are_the_sums_whatever_happens(store: Store, data: st.DataObject)
         held = []
         for job_id in job_ids:
             try:
-                held.append(unit.ledger.reservation(job_id))
+                held.append(unit.ledger.reservation(dataset_id, job_id))
             except NotFound:
                 continue
         spends = unit.ledger.spends(dataset_id)

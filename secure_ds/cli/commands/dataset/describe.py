@@ -7,14 +7,13 @@ import click
 from pydantic import ValidationError
 
 from secure_ds.ckks.profiles import DEFAULT, PROFILES
+from secure_ds.cli.commands.dataset.options import feature_map_of
 from secure_ds.cli.connection import as_json
 from secure_ds.cli.printing import Printer
 from secure_ds.client.declaration import Classes, DeclarationFile, describe_fault
 from secure_ds.client.errors import InvalidDeclaration
 from secure_ds.client.package import design_matrix
-from secure_ds.data.declared import declared_feature_map, declared_names
 from secure_ds.data.descriptor import Limits, PrivacyUnit
-from secure_ds.data.feature_maps import FeatureMap, parse_feature_map
 
 
 @click.command()
@@ -76,7 +75,7 @@ def _declaration(
 ) -> DeclarationFile:
     try:
         return DeclarationFile(
-            feature_map=_feature_map(map_name),
+            feature_map=feature_map_of(map_name),
             classes=Classes(**dict(zip(("negative", "positive"), classes.split(","), strict=True)))
             if classes
             else None,
@@ -95,7 +94,3 @@ def _declaration(
         raise InvalidDeclaration(describe_fault(error)) from None
     except ValueError:
         raise click.UsageError("--classes reads NEGATIVE,POSITIVE and --member ARRAY=COLUMN") from None
-
-
-def _feature_map(name: str) -> FeatureMap:
-    return declared_feature_map(name) if name in declared_names() else parse_feature_map(Path(name).read_bytes())

@@ -9,6 +9,7 @@ from secure_ds.cli.commands.dataset.options import upload_key_option, upload_key
 from secure_ds.cli.connection import Session, connected
 from secure_ds.cli.progress import counted
 from secure_ds.client.declaration import read_declaration
+from secure_ds.client.group import fetch_group, write_group_package
 from secure_ds.client.owner import sealing_key
 from secure_ds.client.package import write_package
 from secure_ds.client.upload_key import load_upload_key, make_upload_key
@@ -31,24 +32,37 @@ class Encrypted(BaseModel):
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Directory of the package."
 )
+@click.option(
+    "--collaboration", metavar="ID", help="Encrypt under the key of this collaboration, which the custodian made."
+)
 @upload_key_option
 @connected
-def encrypt(session: Session, records: Path, declaration: Path, out: Path, upload_key: Path | None) -> None:
+def encrypt(
+    session: Session, records: Path, declaration: Path, out: Path, collaboration: str | None, upload_key: Path | None
+) -> None:
     """Encrypt records into a package, on this machine alone.
 
     Fresh keys are made; the secret one is sealed to the custodian's pinned key (`secure-ds trust pin`) and kept nowhere
     else. The service is not asked anything.
+
+    With --collaboration no key is made: the group's statement and public key are fetched, and checked against the
+    pinned keys. Whoever runs the custodian can then read these records, and must be none of the members.
 
     \b
     Example:
       secure-ds dataset encrypt patients.csv --declaration patients.json --out patients.package
     """
     file = read_declaration(declaration)
-    custodian_key = sealing_key(session.trust.pinned(session.profile.url))
+    pinned = session.trust.pinned(session.profile.url)
     key_file = upload_key_path(upload_key)
     key = load_upload_key(key_file) if key_file.exists() else make_upload_key(key_file)
+    loaded, declared = file.read_records(records), file.declaration()
     with counted("encrypting", "files") as progress:
-        descriptor = write_package(out, file.read_records(records), file.declaration(), custodian_key, key, progress)
+        if collaboration is None:
+            descriptor = write_package(out, loaded, declared, sealing_key(pinned), key, progress)
+        else:
+            group = fetch_group(session.client, collaboration, pinned)
+            descriptor = write_group_package(out, loaded, declared, *group, key, progress)
     size = sum(blob.bytes for blob in (*descriptor.evaluation_keys, *descriptor.blocks))
     written = Encrypted(dataset_id=descriptor.dataset_id, package=str(out), descriptor=descriptor.digest, bytes=size)
     session.printer.one(written, {"data set": written.dataset_id, "package": out, "megabytes": size / 1e6})

@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from secure_ds.cli.profile import config_directory
+from secure_ds.data.declared import declared_feature_map, declared_names
+from secure_ds.data.feature_maps import FeatureMap, parse_feature_map
 
 upload_key_option = click.option(
     "--upload-key",
@@ -17,3 +19,12 @@ upload_key_option = click.option(
 def upload_key_path(chosen: Path | None) -> Path:
     """Return where the owner's signing key is."""
     return chosen or config_directory(os.environ) / "upload_key.pem"
+
+
+def feature_map_of(name: str) -> FeatureMap:
+    """Return the declared feature map of that name, or the one in a file.
+
+    Raises:
+        InvalidDescriptor: the file declares none.
+    """
+    return declared_feature_map(name) if name in declared_names() else parse_feature_map(Path(name).read_bytes())

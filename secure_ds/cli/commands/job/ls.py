@@ -11,7 +11,7 @@ COLUMNS: Columns = {
     "steps": lambda view: f"{view.steps_done}/{view.steps_total}",
     "epsilon": lambda view: view.epsilon,
     "purpose": lambda view: view.purpose,
-    "data set": lambda view: view.dataset_id,
+    "data sets": lambda view: view.dataset_ids,
     "model": lambda view: view.model_id,
 }
 

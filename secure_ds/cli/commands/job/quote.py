@@ -20,6 +20,7 @@ def quote(session: Session, **training: Any) -> None:
     \b
     Example:
       secure-ds job quote ds_... --purpose research --epsilon 1
+      secure-ds job quote --collaboration collab_... --purpose research --epsilon 1
     """
     view = session.client.quote(build(TrainingRequest, **training))
     session.printer.one(view, _rows(view))
@@ -29,11 +30,11 @@ def _rows(view: QuoteView) -> dict[str, Any]:
     return {
         "admissible": "yes" if view.admissible else "no",
         "because": view.refusals or None,
-        "epsilon": f"{view.epsilon:.6g} of {view.epsilon_left:.6g} left (delta {view.delta:.6g})",
+        "epsilon": f"{view.epsilon:.6g}{_of_left(view.epsilon_left)} (delta {view.delta:.6g})",
         "privacy charged": view.epsilon_charged,
         "steps": view.steps,
         "noise": f"sigma {view.sigma:.6g}, sensitivity {view.sensitivity:.6g}" if view.sigma else None,
-        "decryptions": f"{view.decryptions_needed} of {view.decryptions_left} left",
+        "decryptions": f"{view.decryptions_needed}{_of_left(view.decryptions_left)}",
         "statistical security": _security(view),
         "levels": view.levels,
         "evaluation": "dual: alike by workers of two trust domains" if view.dual_evaluation else "by one worker",
@@ -41,6 +42,11 @@ def _rows(view: QuoteView) -> dict[str, Any]:
         "time": f"about {view.seconds_estimate:.0f} s" if view.seconds_estimate else None,
         "plan": view.plan_digest,
     }
+
+
+def _of_left(left: float | None) -> str:
+    """What data sets of one's own have left; of other members' nothing is shown."""
+    return "" if left is None else f" of {left:.6g} left"
 
 
 def _security(view: QuoteView) -> str | None:

@@ -21,6 +21,7 @@ def submit(session: Session, idempotency_key: str | None, **training: Any) -> No
     \b
     Example:
       secure-ds job submit ds_... --purpose research --epsilon 1
+      secure-ds job submit --collaboration collab_... --purpose research --epsilon 1
     """
     view = session.client.submit_job(build(JobSubmit, **training), idempotency_key)
     print_job(session.printer, view)

@@ -64,6 +64,9 @@ def print_report(printer: Printer, report: ModelReport) -> None:
             f"{custody.max_decryptions + custody.prior_decryptions} decryptions; "
             f"norms {', '.join(claim.norms for claim in report.claims.data)}."
         )
+        for several in privacy.persons_in_several:
+            epsilon = "not to be stated" if several.epsilon is None else f"{several.epsilon:.4g}"
+            printer.note(f"For a person in {several.data_sets} data sets trained on alike: epsilon {epsilon}.")
 
 
 def _name(view: CheckView) -> str:

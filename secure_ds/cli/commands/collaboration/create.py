@@ -1,0 +1,58 @@
+"""`secure-ds collaboration create`."""
+
+import click
+
+from secure_ds.ckks.profiles import DEFAULT, PROFILES
+from secure_ds.cli.commands.collaboration.show import print_collaboration
+from secure_ds.cli.commands.dataset.options import feature_map_of
+from secure_ds.cli.connection import Session, build, connected
+from secure_ds.wire.collaborations import CollaborationCreate
+
+
+@click.command()
+@click.argument("name")
+@click.option("--member", "members", required=True, multiple=True, help="A tenant; your own among them. Repeat it.")
+@click.option("--purpose", "purposes", required=True, multiple=True, help="What models may be for. May be repeated.")
+@click.option("--map", "map_name", required=True, help="Feature map: the name of a declared one, or a JSON file.")
+@click.option("--classes", default="0,1", show_default=True, metavar="NAME,NAME", help="Names of the label's classes.")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT.name, show_default=True)
+@click.option(
+    "--max-records", type=int, default=100_000, show_default=True, help="Records a job may be on, of all members."
+)
+@click.option(
+    "--max-decryptions", type=int, default=32, show_default=True, help="Sums the custodian may open, of all jobs ever."
+)
+@connected
+def create(
+    session: Session,
+    name: str,
+    members: tuple[str, ...],
+    purposes: tuple[str, ...],
+    map_name: str,
+    classes: str,
+    profile: str,
+    max_records: int,
+    max_decryptions: int,
+) -> None:
+    """Call for a collaboration: the custodian makes a key that no member holds.
+
+    What all members must have in common is fixed here. Who runs the custodian can read what every member uploads: it
+    must be none of them.
+
+    \b
+    Example:
+      secure-ds collaboration create wards --member clinic --member hospital --purpose research \\
+        --map breast_cancer
+    """
+    body = build(
+        CollaborationCreate,
+        name=name,
+        members=list(members),
+        purposes=list(purposes),
+        feature_map=feature_map_of(map_name).model_dump(mode="json"),
+        classes=classes.split(","),
+        profile=profile,
+        max_records=max_records,
+        max_decryptions=max_decryptions,
+    )
+    print_collaboration(session.printer, session.client.create_collaboration(body))

@@ -1,0 +1,180 @@
+"""What an owner does in a collaboration: encrypt under the group's key, consent, and take the consent back.
+
+Rules kept here:
+
+1. Nothing is encrypted under a key that the custodian did not vouch for: the statement's signature is checked against
+   the pinned keys, and the public key against the statement.
+2. The owner reads the terms first: who the members are and who runs the custodian decides what the encryption is worth.
+   Whoever holds the group's secret key can read these records.
+3. A withdrawal counts once the custodian's own receipt is here, not when the service says so.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from hsm.dsse import open_envelope
+from hsm.errors import EnvelopeRejected
+from secure_ds.ckks.encryption import n_blocks
+from secure_ds.ckks.format import check_public_key
+from secure_ds.ckks.input_files import PUBLIC_KEY
+from secure_ds.client.client import Client
+from secure_ds.client.errors import InvalidDeclaration, UntrustedService
+from secure_ds.client.package import (
+    BLOBS,
+    DESCRIPTOR_FILE,
+    BlobWriter,
+    Declaration,
+    Progress,
+    describe,
+    design_matrix,
+    prepare_directory,
+    write_columns,
+    write_last,
+)
+from secure_ds.core.ids import new_id
+from secure_ds.data.collaboration import PAYLOAD_TYPE, Statement, parse_statement
+from secure_ds.data.consent import JOINED, RECEIPT_TYPE, Consent, Verdict, receipt_of, sign_consent
+from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.records import Records
+from secure_ds.data.signed_descriptor import sign_descriptor
+from secure_ds.wire.collaborations import ConsentView
+from secure_ds.wire.service import PublicKeys
+
+
+def open_statement(envelope: bytes, pinned: PublicKeys) -> Statement:
+    """Return the statement of a collaboration, as the custodian signed it.
+
+    Raises:
+        UntrustedService: the pinned certificate key did not sign it.
+        InvalidStatement: what it signed is no statement of this version.
+    """
+    return parse_statement(_signed(envelope, PAYLOAD_TYPE, pinned))
+
+
+def fetch_group(client: Client, collaboration_id: str, pinned: PublicKeys) -> tuple[Statement, bytes]:
+    """Return a collaboration's statement and its public key, both checked.
+
+    Raises:
+        UntrustedService: the custodian did not sign it, or it is another collaboration's.
+        MalformedCiphertext: the public key is none.
+    """
+    statement = open_statement(client.statement(collaboration_id), pinned)
+    if statement.collaboration_id != collaboration_id:
+        raise UntrustedService("the service shows the statement of another collaboration")
+    public_key = client.group_file(collaboration_id, statement.public_key.digest)
+    check_public_key(public_key, statement.terms.parameters)
+    return statement, public_key
+
+
+def write_group_package(
+    directory: Path,
+    records: Records,
+    declaration: Declaration,
+    statement: Statement,
+    public_key: bytes,
+    upload_key: Ed25519PrivateKey,
+    progress: Progress = lambda done, total: None,
+) -> DatasetDescriptor:
+    """Encrypt records into a new package under the key of a collaboration.
+
+    Args:
+        directory: must not exist, or be empty.
+        records: in the clear, in memory.
+        declaration: the owner's decisions; what members have in common must be as the terms say.
+        statement: of the collaboration, its signature checked.
+        public_key: the group's, as `fetch_group` returned it.
+        upload_key: signs the descriptor, and later the consent.
+        progress: told about every file written.
+
+    Raises:
+        InvalidDeclaration: it departs from the terms.
+        InvalidPackage: the directory is not empty.
+        InvalidRecords: a cell or label cannot be used.
+    """
+    _require_terms(statement, declaration, len(records))
+    tolerance = float.fromhex(statement.terms.eta)
+    declaration = replace(declaration, profile=replace(declaration.profile, eta=tolerance))
+    matrix = design_matrix(records, declaration)
+    prepare_directory(directory)
+    total = matrix.shape[1] * n_blocks(declaration.profile.parameters, len(records))
+    blobs = BlobWriter(directory / BLOBS, total, progress)
+    descriptor = describe(
+        declaration,
+        upload_key,
+        dataset_id=new_id("ds"),
+        n_records=len(records),
+        encryption=PUBLIC_KEY,
+        sealed_key=None,
+        group=statement.reference,
+        evaluation_keys=statement.evaluation_keys,
+        blocks=write_columns(blobs, declaration, public_key, matrix),
+    )
+    write_last(directory / DESCRIPTOR_FILE, sign_descriptor(descriptor, upload_key))
+    return descriptor
+
+
+def consent_to(descriptor: DatasetDescriptor, verdict: Verdict, upload_key: Ed25519PrivateKey) -> tuple[Consent, bytes]:
+    """Return a data set's consent to its collaboration, or the withdrawal of it, and its envelope.
+
+    Raises:
+        InvalidDeclaration: the data set is under a key of its own and takes part in nothing.
+    """
+    if descriptor.group is None:
+        raise InvalidDeclaration("this data set is under a key of its own; it cannot take part in a collaboration")
+    consent = Consent(
+        collaboration_id=descriptor.group.collaboration_id,
+        statement_digest=descriptor.group.statement_digest,
+        dataset_id=descriptor.dataset_id,
+        descriptor_digest=descriptor.digest,
+        verdict=verdict,
+        number=time.time_ns() // 1_000_000,
+    )
+    return consent, sign_consent(consent, upload_key)
+
+
+def give_consent(
+    client: Client, dataset_id: str, verdict: Verdict, upload_key: Ed25519PrivateKey, pinned: PublicKeys
+) -> ConsentView:
+    """Consent, or take the consent back, and return what the custodian confirmed.
+
+    Raises:
+        UntrustedService: there is no receipt of the custodian's for this very consent; it may not be in force.
+        ProblemError: the service or the custodian refuses it.
+    """
+    consent, envelope = consent_to(client.descriptor(dataset_id), verdict, upload_key)
+    send = client.join if verdict == JOINED else client.withdraw
+    view = send(dataset_id, envelope)
+    if _signed(view.receipt.model_dump_json().encode(), RECEIPT_TYPE, pinned) != receipt_of(consent):
+        raise UntrustedService("the custodian's receipt is for another consent than was sent")
+    return view
+
+
+def _signed(envelope: bytes, payload_type: str, pinned: PublicKeys) -> bytes:
+    key = load_pem_public_key(pinned.certificate_key.encode())
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise UntrustedService("the pinned certificate key is not on P-256; pin the service's keys again")
+    try:
+        return open_envelope(envelope, payload_type, [key]).payload
+    except EnvelopeRejected:
+        raise UntrustedService("this is not signed by the custodian whose keys were pinned") from None
+
+
+def _require_terms(statement: Statement, declaration: Declaration, n_records: int) -> None:
+    terms, profile = statement.terms, declaration.profile
+    agree = {
+        f"tenant (the members are {', '.join(terms.members)})": declaration.tenant in terms.members,
+        "purposes": set(declaration.limits.purposes) <= set(terms.purposes),
+        "feature_map": declaration.feature_map == terms.feature_map,
+        "classes": declaration.classes == terms.classes,
+        "profile": (profile.parameters, profile.input_scale.hex()) == (terms.parameters, terms.input_scale),
+        f"number of records (at most {terms.max_records})": n_records <= terms.max_records,
+        f"max_decryptions (all have {terms.max_decryptions})": declaration.limits.max_decryptions
+        == terms.max_decryptions,
+    }
+    if differing := [name for name, same in agree.items() if not same]:
+        raise InvalidDeclaration(f"the declaration departs from the collaboration's terms: {', '.join(differing)}")

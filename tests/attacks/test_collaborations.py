@@ -1,0 +1,143 @@
+"""Members against each other: consents of others, keys of other groups, data of others."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from secure_ds.ckks.keys import generate_public_key, generate_secret_key
+from secure_ds.client.errors import InvalidDeclaration, UntrustedService
+from secure_ds.client.group import consent_to, open_statement
+from secure_ds.custodian.consents import take_consent
+from secure_ds.custodian.errors import ConsentRejected
+from secure_ds.custodian.keyring import GRANTS
+from secure_ds.data.collaboration import PAYLOAD_TYPE, Statement
+from secure_ds.data.consent import Consent, sign_consent
+from secure_ds.services.errors import InvalidConsent, InvalidDescriptor, NotFound
+from secure_ds.wire.collaborations import ConsentGive
+from secure_ds.wire.custodian import ConsentMessage
+from secure_ds.wire.datasets import Envelope
+from tests.collaborating import Joined, Member, call_for, group_package, joined, upload
+from tests.installation import random_records
+
+NOT_NORMALISED = "a record of block 0 is not normalised"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Joined:
+    return joined(tmp_path)
+
+
+def envelope_of(data: bytes) -> Envelope:
+    return Envelope.model_validate_json(data)
+
+
+def handed_in(scene: Joined, member: Member, envelope: bytes, verdict: str = "joined") -> None:
+    """The owner's own request to the service, with whatever envelope."""
+    services = scene.installation.services
+    act = services.join_collaboration if verdict == "joined" else services.withdraw_from_collaboration
+    act(member.owner, member.dataset_id, ConsentGive(envelope=envelope_of(envelope)))
+
+
+def taken(scene: Joined, member: Member, envelope: bytes) -> None:
+    """What a compromised service hands to the custodian by itself."""
+    message = ConsentMessage(dataset_id=member.dataset_id, envelope=envelope_of(envelope))
+    take_consent(scene.installation.custodian, message)
+
+
+def changed(scene: Joined, member: Member, **fields: Any) -> bytes:
+    """A consent that the member signs, but for the changes."""
+    consent, _ = consent_to(member.descriptor, "joined", member.upload_key)
+    return sign_consent(Consent.model_validate(consent.model_dump() | fields), member.upload_key)
+
+
+def test_an_old_consent_is_not_taken_again_after_a_withdrawal(scene: Joined) -> None:
+    _, old = consent_to(scene.south.descriptor, "joined", scene.south.upload_key)
+    handed_in(scene, scene.south, old)
+    scene.consent(scene.south, "withdrawn")
+    with pytest.raises(ConsentRejected):
+        taken(scene, scene.south, old)
+    with pytest.raises(InvalidConsent):
+        handed_in(scene, scene.south, old)
+    assert scene.submit().dataset_ids == [scene.north.dataset_id]
+
+
+def test_a_consent_is_good_for_its_own_collaboration_and_data_set_alone(scene: Joined) -> None:
+    other = call_for(scene.installation, scene.north.owner)
+    elsewhere = changed(scene, scene.south, collaboration_id=other.collaboration_id, statement_digest=other.digest)
+    other_terms = changed(scene, scene.south, statement_digest="sha256:" + "0" * 64)
+    other_data = changed(scene, scene.south, descriptor_digest="sha256:" + "0" * 64)
+    norths = consent_to(scene.north.descriptor, "joined", scene.north.upload_key)[1]
+    for envelope in (elsewhere, other_terms, other_data, norths):
+        with pytest.raises(ConsentRejected):
+            taken(scene, scene.south, envelope)
+        with pytest.raises(InvalidConsent):
+            handed_in(scene, scene.south, envelope)
+
+
+def test_nobody_consents_for_an_owner(scene: Joined) -> None:
+    forged = sign_consent(
+        consent_to(scene.south.descriptor, "joined", scene.south.upload_key)[0], Ed25519PrivateKey.generate()
+    )
+    with pytest.raises(ConsentRejected):
+        taken(scene, scene.south, forged)
+    genuine = consent_to(scene.south.descriptor, "withdrawn", scene.south.upload_key)[1]
+    body = ConsentGive(envelope=envelope_of(genuine))
+    with pytest.raises(NotFound):  # not even with the owner's own signature, from another's mouth
+        scene.installation.services.withdraw_from_collaboration(scene.north.owner, scene.south.dataset_id, body)
+
+
+def test_a_withdrawal_does_not_pass_for_a_consent(scene: Joined) -> None:
+    withdrawal = consent_to(scene.south.descriptor, "withdrawn", scene.south.upload_key)[1]
+    with pytest.raises(InvalidConsent):
+        handed_in(scene, scene.south, withdrawal, "joined")
+
+
+def test_records_under_the_key_of_another_group_are_refused_by_the_norm_check(scene: Joined) -> None:
+    """A public key of the attacker's own, in a data set that otherwise keeps to the terms."""
+    installation, statement = scene.installation, scene.statement
+    with generate_secret_key(statement.terms.parameters) as stranger:
+        foreign = generate_public_key(statement.terms.parameters, stranger)
+    directory = installation.home / "blobs" / scene.id
+    (directory / statement.public_key.digest.removeprefix("sha256:")).write_bytes(foreign)
+    package = group_package(installation, statement, "north", random_records(), Ed25519PrivateKey.generate())
+    assert upload(installation, scene.north.owner, package).startswith(NOT_NORMALISED)
+
+
+def test_a_data_set_that_names_another_groups_statement_is_not_registered(scene: Joined) -> None:
+    installation = scene.installation
+    other = call_for(installation, scene.north.owner)
+    mixed = other.model_copy(update={"collaboration_id": scene.id})
+    wider = scene.statement.model_copy(update={"evaluation_keys": other.evaluation_keys})
+    for statement in (mixed, wider):
+        forged = Statement.model_validate(statement.model_dump())
+        with installation.context.blobs.open(other.collaboration_id, other.public_key.digest) as stored:
+            _put(installation.home / "blobs" / scene.id, other.public_key.digest, stored.read())
+        package = group_package(installation, forged, "north", random_records(), Ed25519PrivateKey.generate())
+        with pytest.raises(InvalidDescriptor):
+            installation.register(scene.north.owner, package, Path())
+
+
+def _put(directory: Path, digest: str, data: bytes) -> None:
+    (directory / digest.removeprefix("sha256:")).write_bytes(data)
+
+
+def test_a_tenant_that_is_no_member_gets_no_data_set_in(scene: Joined) -> None:
+    bank = scene.installation.caller("owner-bank", tenant="bank")
+    with pytest.raises(InvalidDeclaration, match="tenant"):
+        group_package(scene.installation, scene.statement, "bank", random_records(), Ed25519PrivateKey.generate())
+    for read in (scene.installation.services.show_collaboration, scene.installation.services.show_statement):
+        with pytest.raises(NotFound):
+            read(bank, scene.id)
+    with pytest.raises(NotFound):
+        scene.installation.services.download_group_file(bank, scene.id, scene.statement.public_key.digest)
+
+
+def test_a_statement_that_the_custodian_did_not_sign_is_not_believed(scene: Joined) -> None:
+    keyring, pinned = scene.installation.custodian.keyring, scene.installation.services.public_keys()
+    signed_by_another_key = keyring.sign(GRANTS, scene.statement.canonical, PAYLOAD_TYPE)
+    signed_as_another_kind = keyring.sign("certificates", scene.statement.canonical, "application/json")
+    for envelope in (signed_by_another_key, signed_as_another_kind):
+        with pytest.raises(UntrustedService):
+            open_statement(envelope, pinned)
