@@ -24,6 +24,8 @@ _OPTIONS = [
     click.option("--radius", type=float, help="Bound on the norm of the weights; else a rule chooses."),
     click.option("--learning-rate", type=float, help="Else a rule chooses."),
     click.option("--momentum", type=float, help="Else a rule chooses."),
+    click.option("--hidden-units", type=int, help="Units of a hidden layer; else a rule chooses."),
+    click.option("--seed", type=int, help="Public seed of the weights that a network begins with."),
     click.option(
         "--dual-evaluation", is_flag=True, help="Workers of two trust domains must evaluate every step alike."
     ),

@@ -37,6 +37,8 @@ def plan_request(request: TrainingRequest) -> PlanRequest:
         radius=request.radius,
         learning_rate=request.learning_rate,
         momentum=request.momentum,
+        hidden_units=request.hidden_units,
+        seed=request.seed,
         dual_evaluation=request.dual_evaluation,
     )
 

@@ -17,6 +17,7 @@ from secure_ds.wire.base import (
     Purpose,
     Steps,
     count_from_text,
+    integral_only,
     number_only,
 )
 
@@ -24,7 +25,14 @@ from secure_ds.wire.base import (
 Radius = Annotated[float, Field(gt=0, le=4096), BeforeValidator(number_only)]
 LearningRate = Annotated[float, Field(gt=0, le=100_000), BeforeValidator(number_only)]
 Momentum = Annotated[float, Field(ge=0, lt=1), BeforeValidator(number_only)]
-Algorithm = Literal["encrypted_logistic_regression", "encrypted_softmax_regression", "encrypted_least_squares"]
+HiddenUnits = Annotated[int, Field(ge=1, le=64), BeforeValidator(integral_only)]
+Seed = Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(integral_only)]
+Algorithm = Literal[
+    "encrypted_logistic_regression",
+    "encrypted_softmax_regression",
+    "encrypted_least_squares",
+    "encrypted_hidden_layer_network",
+]
 
 
 class TrainingRequest(Message):
@@ -44,6 +52,8 @@ class TrainingRequest(Message):
     radius: Radius | None = None
     learning_rate: LearningRate | None = None
     momentum: Momentum | None = None
+    hidden_units: HiddenUnits | None = None
+    seed: Seed | None = Field(default=None, description="public: what a network begins with follows from it")
     dual_evaluation: StrictBool = Field(
         default=False, description="whether workers of two trust domains must evaluate every step alike"
     )

@@ -2,25 +2,29 @@
 
 Rules kept here:
   1. Every term of the proof below is one line of code, and no line adds anything else.
-  2. Bounds are Frobenius norms over all records, uniform over data and weights; see `bounds` for what is random.
+  2. Bounds are uniform over data and weights; see `bounds` for what is random.
 
 Let D be the error of all columns (encryption, encoding), ||D|| its operator norm from `NoiseModel`, relative to the
 input scale. U, G, R, S, T hold u, g(u), r, s = W2^T r and t = s g'(u), a row for each record; the answer is R^T G and
 T^T X. Rows are bounded (`plan`): ||u|| <= interval, ||g|| <= largest, ||r|| <= rho, |g'| <= steepest, ||s|| <= R2 rho.
-Norms of products: ||A B||_F <= ||A||_F ||B||. A slot with two records is a pair of reals of the same norm; noise in a
-ciphertext of h units (or c classes) in b blocks adds in quadrature, sqrt(h b) times one.
-  - u:  ||D W1^T||_F <= sqrt(rank) R1 ||D||; the split: one key switching at level 4, the same in both halves, twice.
-  - g:  ||dG|| <= steepest ||dU|| + square ||dU||^2 by Taylor; the square: its rescaling with three polynomials, then
-        one key switching at level 3, over the scale of g.
-  - r:  ||dG W2^T||_F <= R2 ||dG||, the label columns sqrt(c) ||D||, and one key switching at level 3 for conj(z), over
-        the scale of z. In halves there are four over twice that scale: z's split, the label's split, both halves.
+An error E is followed by two norms, operator and Frobenius (`Size`), for ||A B||_F <= ||A|| ||B||_F, and a linear map
+of D has an operator norm that does not grow with the number of units; entry by entry products need Frobenius. A slot
+with two records is a pair of reals of the same norm; noise in a ciphertext of h units (or c classes) in b blocks adds
+in quadrature, sqrt(h b) times one, to either norm.
+  - u:  D W1^T: R1 ||D||, Frobenius sqrt(rank) times that; the split: one key switching at level 4, the same in both
+        halves, twice.
+  - g:  linear dU + 2 square U * dU + square dU * dU; the square: its rescaling with three polynomials, then one key
+        switching at level 3, over the scale of g.
+  - r:  dG W2^T: R2 times that of g; the label columns: ||D||, Frobenius sqrt(c) times that; one key switching at level
+        3 for conj(z), over the scale of z. In halves there are four over twice that scale: z's split, the label's
+        split, both halves.
   - r at level 2: one rounding over its scale there.
-  - R^T G: rho sqrt(n) ||dG|| + ||dR|| (largest sqrt(n) + ||dG||).
-  - s:  ||dR W2||_F <= R2 ||dR||, halves.
-  - u at level 3: ||dU|| and one rounding for each half, over the scale of halves.
-  - t:  steepest ||dS|| + 2 square (R2 rho ||dU|| + ||dS|| ||dU||), and the rescaling of three polynomials and one key
-        switching at level 2, over the scale of t.
-  - T^T X: R2 rho steepest sqrt(n) ||D|| + ||dT|| (||X||_F + ||D||).
+  - R^T G: rho sqrt(n) ||dG|| + ||dR|| (largest sqrt(n) + ||dG||_F).
+  - s:  dR W2: R2 times that of r in halves.
+  - u at level 3: that of u, and one rounding for each half, over the scale of halves.
+  - t:  linear dS + 2 square (dS * U + S * dU + dS * dU), and the rescaling of three polynomials and one key switching
+        at level 2, over the scale of t.
+  - T^T X: R2 rho steepest sqrt(n) ||D|| + ||dT|| (||X||_F + ||D||_F), ||D||_F <= sqrt(d) ||D||.
   - Packing, for either matrix: every leaf, a sum of products of three polynomials, brings one rounding and one key
     switching at level 1, every node one key switching; together `packing.error_growth` of them at most, over twice the
     product scale. The last rescaling: one rounding for each ciphertext, over the answer's scale.
@@ -35,11 +39,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from secure_ds.ckks.bounds import NoiseModel
 from secure_ds.ckks.hidden_layer.activation import QuadraticActivation
 from secure_ds.ckks.hidden_layer.scales import HiddenScales
 from secure_ds.ckks.packing import error_growth
+
+
+class Size(NamedTuple):
+    """Bounds on the operator and the Frobenius norm of an error."""
+
+    operator: float
+    frobenius: float
+
+    def times(self, factor: float) -> Size:
+        """Return the size of a multiple, or of the product with a matrix of that operator norm."""
+        return Size(self.operator * factor, self.frobenius * factor)
+
+    def plus(self, either: float) -> Size:
+        """Return the size of a sum with an error of that Frobenius norm, which bounds both."""
+        return Size(self.operator + either, self.frobenius + either)
 
 
 @dataclass(frozen=True)
@@ -79,7 +99,7 @@ class HiddenError:
         u = self._u(input_error)
         g = self._g(u)
         first = self._first_sum(input_error, self._t(input_error, u, g))
-        second = self._second_sum(g, self._residual(input_error, g) + self._residual_drop)
+        second = self._second_sum(g, self._residual(input_error, g).plus(self._residual_drop))
         return math.hypot(first + self._first_packing, second + self._second_packing)
 
     def rounded_constants(self) -> float:
@@ -90,38 +110,44 @@ class HiddenError:
         t = self.second_radius * (steepest * residual + self.rho * root * slope)
         return math.hypot(t * (1 + self.eta) * root, residual * self.activation.largest * root)
 
-    def _u(self, input_error: float) -> float:
-        columns = math.sqrt(min(self.n_hidden, self.n_features)) * self.first_radius * input_error
-        return columns + 2 * self._units * self.noise.key_switching(4) / (2 * self.scales.u)
+    def _u(self, input_error: float) -> Size:
+        operator = self.first_radius * input_error
+        columns = Size(operator, math.sqrt(min(self.n_hidden, self.n_features)) * operator)
+        return columns.plus(2 * self._units * self.noise.key_switching(4) / (2 * self.scales.u))
 
-    def _g(self, u: float) -> float:
-        taylor = self.activation.steepest * u + self.activation.square * u**2
-        return taylor + self._units * (self.noise.product_rounding + self.noise.key_switching(3)) / self.scales.g
+    def _g(self, u: Size) -> Size:
+        curved = self.activation.square * (2 * self.activation.interval + u.frobenius) * u.frobenius
+        squares = self._units * (self.noise.product_rounding + self.noise.key_switching(3)) / self.scales.g
+        return u.times(self.activation.linear).plus(curved + squares)
 
-    def _residual(self, input_error: float, g: float) -> float:
-        exact = self.second_radius * g + math.sqrt(self.n_outputs) * input_error
-        return exact + self._classes * self.noise.key_switching(3) / self.scales.z
+    def _residual(self, input_error: float, g: Size) -> Size:
+        through_g = g.times(self.second_radius)
+        labels = Size(input_error, math.sqrt(self.n_outputs) * input_error)
+        exact = Size(through_g.operator + labels.operator, through_g.frobenius + labels.frobenius)
+        return exact.plus(self._classes * self.noise.key_switching(3) / self.scales.z)
 
     @property
     def _residual_drop(self) -> float:
         return self._classes * self.noise.rounding / self.scales.residual
 
-    def _second_sum(self, g: float, residual: float) -> float:
+    def _second_sum(self, g: Size, residual: Size) -> float:
         root = math.sqrt(self.n_records)
-        return self.rho * root * g + residual * (self.activation.largest * root + g)
+        return self.rho * root * g.operator + residual.operator * (self.activation.largest * root + g.frobenius)
 
-    def _t(self, input_error: float, u: float, g: float) -> float:
+    def _t(self, input_error: float, u: Size, g: Size) -> Size:
         noise, activation = self.noise, self.activation
-        halves = self._residual(input_error, g) + self._classes * noise.key_switching(3) / self.scales.z
-        s = self.second_radius * halves
-        lowered = u + 2 * self._units * noise.rounding / self.scales.half
-        product = activation.steepest * s + 2 * activation.square * (self.second_radius * self.rho + s) * lowered
-        return product + self._units * (noise.product_rounding + noise.key_switching(2)) / self.scales.t
+        halves = self._residual(input_error, g).plus(self._classes * noise.key_switching(3) / self.scales.z)
+        s = halves.times(self.second_radius)
+        lowered = u.frobenius + 2 * self._units * noise.rounding / self.scales.half
+        largest_s = self.second_radius * self.rho
+        curved = s.frobenius * activation.interval + (largest_s + s.frobenius) * lowered
+        product = s.times(activation.linear).plus(2 * activation.square * curved)
+        return product.plus(self._units * (noise.product_rounding + noise.key_switching(2)) / self.scales.t)
 
-    def _first_sum(self, input_error: float, t: float) -> float:
+    def _first_sum(self, input_error: float, t: Size) -> float:
         root = math.sqrt(self.n_records)
         columns = self.second_radius * self.rho * self.activation.steepest * root * input_error
-        return columns + t * ((1 + self.eta) * root + input_error)
+        return columns + t.operator * ((1 + self.eta) * root + math.sqrt(self.n_features) * input_error)
 
     @property
     def _first_packing(self) -> float:

@@ -49,7 +49,6 @@ from secure_ds.ckks.hidden_layer.scales import (
     WEIGHT_SCALES,
     HiddenScales,
     choose_scales,
-    fine_enough,
     linear_coefficient,
 )
 from secure_ds.ckks.norm_plan import label_norm, plan_norm_check
@@ -225,10 +224,11 @@ def plan_hidden_layer(
         n_blocks=n_blocks,
         eta=eta,
     )
-    for weight_scale in WEIGHT_SCALES:
-        found = _plan_at(parameters, shape, weight_scale, input_scale, n_records, n_blocks, eta, max_sigma)
-        if fine_enough(found.scales):
-            break
+    candidates = (
+        _plan_at(parameters, shape, weight_scale, input_scale, n_records, n_blocks, eta, max_sigma)
+        for weight_scale in WEIGHT_SCALES
+    )
+    found = min(candidates, key=lambda plan: plan.evaluation_error)
     if found.beta > 1:
         message = f"the error bound is {found.beta:.3g}, 1 at most: choose larger primes or scales"
         raise PlanRefused("no_head_room", message)

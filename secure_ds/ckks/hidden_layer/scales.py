@@ -27,11 +27,11 @@ from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.parameters import Parameters
 
 WEIGHT_SCALES: Final = (2**12, 2**11, 2**10, 2**9)
-"""Integers per unit of either matrix of weights: the first that leaves u as fine as columns are."""
+"""Integers per unit of either matrix of weights. A larger one keeps u farther above the noise of splitting it, a
+smaller one leaves more room to its halves beside r: the planner takes the one with the least error."""
 INPUT_LEVEL: Final = 4
 PRODUCT_LEVEL: Final = 2
 _LEAST_LINEAR: Final = 2**6  # stands for the linear coefficient to a per cent
-_FINE: Final = 2.0**56  # scale of the halves of u at which their rounding is as small as the noise of columns
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,6 @@ def linear_coefficient(
     if whole < _LEAST_LINEAR:
         raise PlanRefused("no_head_room", "the linear coefficient is too small beside the square's at this input scale")
     return whole, float(whole * u / g)
-
-
-def fine_enough(scales: HiddenScales) -> bool:
-    """Say whether a smaller weight scale would gain nothing."""
-    return scales.half >= _FINE or scales.weights == WEIGHT_SCALES[-1]
 
 
 def choose_scales(

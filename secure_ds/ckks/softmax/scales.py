@@ -20,7 +20,7 @@ from secure_ds.ckks.parameters import Parameters
 LEVEL: Final = 2
 """Level of the columns, of z, r and their products, which are then rescaled to level 1."""
 _MIN_WEIGHT_SCALE: Final = 2**8
-_MAX_WEIGHT_SCALE: Final = 2**48
+_MAX_WEIGHT_SCALE: Final = 2**52  # weights times their scale are whole doubles, exactly
 
 
 @dataclass(frozen=True)

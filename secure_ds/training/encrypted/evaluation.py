@@ -12,12 +12,15 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from secure_ds.ckks.hidden_layer.evaluator import HiddenLayerEvaluator
 from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.matrices import quantise_matrix
 from secure_ds.ckks.rotation import Rotation
 from secure_ds.ckks.softmax.evaluator import SoftmaxEvaluator
 from secure_ds.ckks.weights import quantise
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
+from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan
+from secure_ds.training.encrypted.hidden_layer.quantised import quantise_network
 from secure_ds.training.encrypted.least_squares.evaluation import LeastSquaresEvaluator
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan
@@ -70,6 +73,22 @@ class _Softmax:
         return self._evaluator.step(weights)
 
 
+class _HiddenLayer:
+    def __init__(self, plan: HiddenLayerPlan, parts: Sequence[EncryptedBlocks]) -> None:
+        self._plan = plan
+        self._evaluator = HiddenLayerEvaluator(parts[0].engine(), plan.circuit)
+        for part in parts:
+            for block in range(part.descriptor.n_blocks):
+                self._evaluator.load_block(part.features(block), part.labels(block))
+
+    @property
+    def timings(self) -> dict[str, float]:
+        return self._evaluator.timings
+
+    def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
+        return self._evaluator.step(*quantise_network(self._plan.network(state), self._plan.circuit))
+
+
 class _Rotated:
     """Computes under the key of the files and moves every answer to the key that decrypts."""
 
@@ -89,6 +108,7 @@ _EVALUATORS: Final[dict[type[EncryptedPlan], Callable[..., StepEvaluator]]] = {
     LogisticPlan: _Logistic,
     SoftmaxPlan: _Softmax,
     LeastSquaresPlan: LeastSquaresEvaluator,
+    HiddenLayerPlan: _HiddenLayer,
 }
 
 

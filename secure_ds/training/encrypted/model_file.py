@@ -7,6 +7,7 @@ private.
 | kind | tensors |
 |---|---|
 | `linear` | `weights` (1, d) for two classes, (c, d) for more; the bias is the last column |
+| `hidden_layer` | `first` (h, d), `second` (1, h) or (c, h), `activation` (1, 2): coefficients of u and u^2 |
 """
 
 import json
@@ -25,7 +26,7 @@ from secure_ds.training.encrypted.plan import Answers, EncryptedPlan
 FORMAT: Final = "secure-ds/model/2"
 _KEY: Final = "secure_ds"
 _MAX_BYTES: Final = 64 * 2**20
-_TENSORS: Final = {"linear": {"weights"}}
+_TENSORS: Final = {"linear": {"weights"}, "hidden_layer": {"first", "second", "activation"}}
 
 
 class InvalidModelFile(ValueError):

@@ -9,6 +9,7 @@ from typing import Final
 
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.training.encrypted.facts import JobFacts
+from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan, make_hidden_layer_plan
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan, make_least_squares_plan
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan, make_logistic_plan
 from secure_ds.training.encrypted.plan import FORMAT, EncryptedPlan
@@ -19,6 +20,7 @@ _MAKERS: Final[dict[str, Callable[[JobFacts, PlanRequest], EncryptedPlan]]] = {
     LogisticPlan.algorithm: make_logistic_plan,
     LeastSquaresPlan.algorithm: make_least_squares_plan,
     SoftmaxPlan.algorithm: make_softmax_plan,
+    HiddenLayerPlan.algorithm: make_hidden_layer_plan,
 }
 ALGORITHMS: Final = tuple(_MAKERS)
 

@@ -28,4 +28,14 @@ def _linear(tensors: Mapping[str, FloatArray], X: FloatArray) -> FloatArray:
     return X @ tensors["weights"].T
 
 
-_SCORES: Final[dict[str, Callable[[Mapping[str, FloatArray], FloatArray], FloatArray]]] = {"linear": _linear}
+def _hidden_layer(tensors: Mapping[str, FloatArray], X: FloatArray) -> FloatArray:
+    linear, square = tensors["activation"][0].tolist()
+    u = X @ tensors["first"].T
+    found: FloatArray = (u * (linear + square * u)) @ tensors["second"].T
+    return found
+
+
+_SCORES: Final[dict[str, Callable[[Mapping[str, FloatArray], FloatArray], FloatArray]]] = {
+    "linear": _linear,
+    "hidden_layer": _hidden_layer,
+}

@@ -20,6 +20,8 @@ class PlanRequest:
         radius: bound on the norm of the weights.
         learning_rate: step size.
         momentum: heavy-ball factor.
+        hidden_units: units of a hidden layer.
+        seed: declared seed of what begins at random.
     """
 
     algorithm: str
@@ -30,6 +32,8 @@ class PlanRequest:
     radius: float | None = None
     learning_rate: float | None = None
     momentum: float | None = None
+    hidden_units: int | None = None
+    seed: int | None = None
     dual_evaluation: bool = False
 
     @property
