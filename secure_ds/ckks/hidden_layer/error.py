@@ -162,7 +162,7 @@ class HiddenError:
     def _packing(self, count: int, product: float, answer: float) -> float:
         degree = self.noise.parameters.poly_modulus_degree
         each = self.noise.product_rounding + self.noise.key_switching(1)
-        last = math.sqrt(-(-count // degree)) * self.noise.rounding / answer
+        last = math.sqrt(-(-count // degree)) * self.noise.answer(0) / answer
         return error_growth(degree, count) * each / (2 * product) + last
 
     @property

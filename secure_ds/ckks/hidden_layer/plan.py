@@ -51,6 +51,7 @@ from secure_ds.ckks.hidden_layer.scales import (
     choose_scales,
     linear_coefficient,
 )
+from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.norm_plan import label_norm, plan_norm_check
 from secure_ds.ckks.parameters import Parameters
 
@@ -104,6 +105,7 @@ class HiddenCircuit:
         shape: sizes and radii; its linear coefficient is the one the circuit has.
         eta: tolerance of the norm check.
         max_sigma: largest deviation of noise the answers have room for.
+        keying: how the columns were encrypted, and whether answers change the key.
         activation: g, on the interval that the proof gives.
         scales: scale of every value of the step.
         labels: bound on ||v||.
@@ -119,6 +121,7 @@ class HiddenCircuit:
     shape: NetworkShape
     eta: float
     max_sigma: float
+    keying: Keying
     activation: QuadraticActivation
     scales: HiddenScales
     labels: float
@@ -182,6 +185,7 @@ class HiddenCircuit:
             **shape,
             "eta": self.eta.hex(),
             "max_sigma": self.max_sigma.hex(),
+            "keying": self.keying.to_json(),
             "weight_scale": self.scales.weights,
             "answer_scales": [self.scales.first_answer.hex(), self.scales.second_answer.hex()],
             "rho": self.rho.hex(),
@@ -199,6 +203,7 @@ def plan_hidden_layer(
     n_blocks: int,
     eta: float,
     max_sigma: float,
+    keying: Keying = FRESH,
 ) -> HiddenCircuit:
     """Plan a training step, or say why there cannot be one.
 
@@ -210,6 +215,7 @@ def plan_hidden_layer(
         n_blocks: ciphertexts per column.
         eta: tolerance of the norm check.
         max_sigma: largest deviation of noise that will be added, in units of the gradient sums.
+        keying: how the columns were encrypted, and whether answers change the key.
 
     Raises:
         PlanRefused: `reason` is one of ``out_of_range``, ``too_few_levels``, ``no_head_room``, ``eta_too_small``.
@@ -223,9 +229,10 @@ def plan_hidden_layer(
         n_labels=shape.n_labels,
         n_blocks=n_blocks,
         eta=eta,
+        encryption=keying.encryption,
     )
     candidates = (
-        _plan_at(parameters, shape, weight_scale, input_scale, n_records, n_blocks, eta, max_sigma)
+        _plan_at(parameters, shape, weight_scale, input_scale, n_records, n_blocks, eta, max_sigma, keying)
         for weight_scale in WEIGHT_SCALES
     )
     found = min(candidates, key=lambda plan: plan.evaluation_error)
@@ -244,6 +251,7 @@ def _plan_at(
     n_blocks: int,
     eta: float,
     max_sigma: float,
+    keying: Keying,
 ) -> HiddenCircuit:
     whole, linear = linear_coefficient(parameters, input_scale, weight_scale, asked.linear, asked.square)
     shape = replace(asked, linear=linear)
@@ -258,7 +266,7 @@ def _plan_at(
     room = NOISE_TAIL * max_sigma + 1
     with_noise = (largest[0] + room, largest[1] + room)
     scales = choose_scales(parameters, input_scale, weight_scale, whole, shape.square, with_noise)
-    noise = NoiseModel(parameters, n_columns=shape.n_features + 1 + shape.n_labels, n_blocks=n_blocks)
+    noise = NoiseModel(parameters, n_columns=shape.n_features + 1 + shape.n_labels, n_blocks=n_blocks, keying=keying)
     secret_part = noise.encryption_operator / input_scale
     input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
     step = HiddenError(
@@ -283,6 +291,7 @@ def _plan_at(
         shape=shape,
         eta=eta,
         max_sigma=max_sigma,
+        keying=keying,
         activation=activation,
         scales=scales,
         labels=labels,

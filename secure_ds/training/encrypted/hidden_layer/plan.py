@@ -121,4 +121,5 @@ def _circuit(facts: JobFacts, shape: NetworkShape, max_sigma: float) -> HiddenCi
         n_blocks=facts.n_blocks,
         eta=facts.eta,
         max_sigma=max_sigma,
+        keying=facts.keying,
     )
