@@ -41,7 +41,7 @@ def run() -> list[Row]:
 def threes_and_eights(part: str) -> Records:
     """Return the `train` or `test` images of threes (0) and eights (1)."""
     members = {f"x_{part}": "image", f"y_{part}": LABEL}
-    return select_classes(load_npz(data_file("mnist.npz"), members), LABEL, "3", "8")
+    return select_classes(load_npz(data_file("mnist.npz"), members), LABEL, ("3", "8"))
 
 
 def _accuracy_rows(accuracies: np.ndarray, without_noise: float, n_test: int) -> list[Row]:

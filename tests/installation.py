@@ -178,7 +178,7 @@ def declaration(
         tenant=tenant,
         feature_map=parse_feature_map(
             json.dumps(
-                {"map": "declared_bounds", "version": 1, "columns": columns, "unit_ball": {"bias": 0.5, "radius": 1.0}}
+                {"map": "declared_table", "version": 1, "columns": columns, "unit_ball": {"bias": 0.5, "radius": 1.0}}
             )
         ),
         label="label",

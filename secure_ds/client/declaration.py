@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from secure_ds.ckks.profiles import DEFAULT, PROFILES
 from secure_ds.client.errors import InvalidDeclaration
 from secure_ds.client.package import Declaration
-from secure_ds.data.descriptor import Limits, PrivacyUnit, Tenant
+from secure_ds.data.descriptor import MAX_CLASSES, Class, Limits, PrivacyUnit, Tenant
 from secure_ds.data.feature_maps import FeatureMap
 from secure_ds.data.loading import load, load_npz
 from secure_ds.data.records import Records, select_classes
@@ -19,32 +19,24 @@ from secure_ds.data.records import Records, select_classes
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class Classes(BaseModel):
-    """The two classes to tell apart, where the labels are not 0 and 1 already."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    negative: str
-    positive: str
-
-
 class DeclarationFile(BaseModel):
     """What a declaration file holds.
 
     Attributes:
         members: for `.npz` files, array to column; empty for all under their own names.
-        classes: which records to keep, and their labels.
+        classes: values of the label column whose records are kept, in order: the first is class 0. Where it is absent,
+            labels are 0 and 1 already and every record is kept.
         profile: name of the CKKS profile.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal["secure-ds/declaration/1"] = "secure-ds/declaration/1"
+    format: Literal["secure-ds/declaration/2"] = "secure-ds/declaration/2"
     tenant: Tenant
     feature_map: FeatureMap
     label: Name
     members: dict[Name, Name] = Field(default_factory=dict)
-    classes: Classes | None = None
+    classes: Annotated[tuple[Class, ...], Field(min_length=2, max_length=MAX_CLASSES)] | None = None
     limits: Limits
     unit: PrivacyUnit = PrivacyUnit()
     profile: str = DEFAULT.name
@@ -58,7 +50,7 @@ class DeclarationFile(BaseModel):
         records = load_npz(path, self.members) if self.members else load(path)
         if self.classes is None:
             return records
-        return select_classes(records, self.label, self.classes.negative, self.classes.positive)
+        return select_classes(records, self.label, self.classes)
 
     def declaration(self) -> Declaration:
         """Return what `write_package` takes.
@@ -72,7 +64,7 @@ class DeclarationFile(BaseModel):
             tenant=self.tenant,
             feature_map=self.feature_map,
             label=self.label,
-            classes=(self.classes.negative, self.classes.positive) if self.classes else ("0", "1"),
+            classes=self.classes or ("0", "1"),
             limits=self.limits,
             unit=self.unit,
             profile=PROFILES[self.profile],

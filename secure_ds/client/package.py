@@ -29,7 +29,6 @@ from secure_ds.ckks.key_files import KEY_NAMES
 from secure_ds.ckks.keys import generate_key_files, generate_secret_key
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import Profile
-from secure_ds.ckks.record_grid import on_grid
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.client.errors import InvalidPackage
 from secure_ds.core.digest import digest_bytes
@@ -83,12 +82,12 @@ class Declaration:
 def design_matrix(records: Records, declaration: Declaration) -> FloatArray:
     """Return (n, d + 1 + label columns): features with the bias last, slack, and the label as `label_columns` makes it.
 
-    Features are cut to the grid on which sums of products are exact (`secure_ds.ckks.record_grid`).
+    Features lie on the grid on which sums of products are exact (`secure_ds.ckks.record_grid`).
 
     Raises:
         InvalidRecords: a cell or label cannot be used; the message names row and column.
     """
-    features = on_grid(declaration.feature_map.apply(records))
+    features = declaration.feature_map.apply(records)
     labels = class_labels(records, declaration.label, len(declaration.classes))
     return np.column_stack([features, slack(features), label_columns(labels, len(declaration.classes))])
 

@@ -1,20 +1,22 @@
-"""Read records from files: CSV (plain or gzip, with a header) and NPZ (never with pickles)."""
+"""Read records from files: CSV with a header and JSON Lines (plain or gzip), and NPZ (never with pickles)."""
 
 import csv
 import gzip
+import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from secure_ds.data.errors import InvalidRecords, UnreadableFile
 from secure_ds.data.records import Records
 
 
 def load(path: Path) -> Records:
-    """Read a data file by its suffix: `.csv`, `.csv.gz` or `.npz`.
+    """Read a data file by its suffix: `.csv`, `.csv.gz`, `.jsonl`, `.jsonl.gz` or `.npz`.
 
     Raises:
         UnreadableFile: the suffix is another one, or the content does not fit it.
@@ -44,6 +46,23 @@ def load_csv(path: Path) -> Records:
     return _records(path, dict(zip(header, map(np.array, zip(*rows, strict=True)), strict=False)))
 
 
+def load_json_lines(path: Path) -> Records:
+    """Read one JSON object per line; all have the same keys, and a key holds texts or numbers, not both.
+
+    Raises:
+        UnreadableFile: it is something else; the message names the line (counted from 0) or the key, never a value.
+    """
+    try:
+        with _open_text(path) as lines:
+            rows = [json.loads(line) for line in lines]
+    except (OSError, ValueError, EOFError, RecursionError) as error:
+        raise UnreadableFile(f"{path.name}: not a file of JSON lines ({type(error).__name__})") from None
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or row.keys() != rows[0].keys():
+            raise UnreadableFile(f"{path.name}: line {number} is no JSON object with the keys of the first")
+    return _records(path, {name: _json_column(path, name, rows) for name in (rows[0] if rows else ())})
+
+
 def load_npz(path: Path, members: Mapping[str, str] | None = None) -> Records:
     """Read arrays of an NPZ file as columns.
 
@@ -65,6 +84,13 @@ def load_npz(path: Path, members: Mapping[str, str] | None = None) -> Records:
         raise UnreadableFile(f"{path.name}: not an NPZ file of plain arrays ({type(error).__name__})") from None
 
 
+def _json_column(path: Path, name: str, rows: list[dict[str, Any]]) -> npt.NDArray[Any]:
+    cells = [row[name] for row in rows]
+    if not (all(type(cell) is str for cell in cells) or all(type(cell) in (int, float) for cell in cells)):
+        raise UnreadableFile(f"{path.name}: key {name!r} must hold texts only, or numbers only")
+    return np.array(cells) if type(cells[0]) is str else np.array(cells, dtype=np.float64)
+
+
 def _records(path: Path, columns: dict[str, np.ndarray]) -> Records:
     try:
         return Records(columns)
@@ -78,4 +104,10 @@ def _open_text(path: Path) -> IO[str]:
     return path.open(encoding="utf-8", newline="")
 
 
-_READERS: Final[dict[str, Callable[[Path], Records]]] = {".csv": load_csv, ".csv.gz": load_csv, ".npz": load_npz}
+_READERS: Final[dict[str, Callable[[Path], Records]]] = {
+    ".csv": load_csv,
+    ".csv.gz": load_csv,
+    ".jsonl": load_json_lines,
+    ".jsonl.gz": load_json_lines,
+    ".npz": load_npz,
+}

@@ -3,7 +3,7 @@
 A message about bad records names the row (counted from 0) and the column, never the value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ class Records:
     """Named columns whose first axis counts records; a cell is a number, a text, or an array such as an image."""
 
     columns: Mapping[str, npt.NDArray[Any]] = field(repr=False)
+    first_row: int = 0  # where these records begin in what was read, so that messages name the owner's rows
 
     def __post_init__(self) -> None:
         """Check that there is at least one column and one record, and that all columns count the same records."""
@@ -52,12 +53,35 @@ class Records:
         values = _as_floats(self.column(name))
         bad = np.argwhere(~np.isfinite(values))
         if bad.size:
-            raise InvalidRecords(f"row {bad[0][0]}, column {name!r}: not a finite number; complete or drop the record")
+            row = self.first_row + bad[0][0]
+            raise InvalidRecords(f"row {row}, column {name!r}: not a finite number; complete or drop the record")
         return values
+
+    def texts(self, name: str) -> list[str]:
+        """Return one column of texts.
+
+        Raises:
+            InvalidRecords: a cell is not a text.
+        """
+        column = self.column(name)
+        if column.dtype.kind != "U" or column.ndim != 1:
+            raise InvalidRecords(f"column {name!r} must hold one text per record")
+        return [str(cell) for cell in column]
+
+    def equals(self, name: str, value: str) -> npt.NDArray[np.bool_]:
+        """Return for each record whether its cell is `value`; cells of a numeric column are compared as numbers."""
+        column = self.column(name)
+        return np.asarray(column == (_number(value) if column.dtype.kind in "biuf" else value))
 
     def where(self, keep: npt.NDArray[np.bool_]) -> "Records":
         """Return the records whose entry in `keep` is true."""
         return Records({name: column[keep] for name, column in self.columns.items()})
+
+    def batches(self, size: int) -> Iterator["Records"]:
+        """Yield all records in order, at most `size` at a time, without copying them."""
+        for start in range(0, len(self), size):
+            columns = {name: column[start : start + size] for name, column in self.columns.items()}
+            yield Records(columns, first_row=self.first_row + start)
 
 
 def class_labels(records: Records, column: str, n_classes: int) -> npt.NDArray[np.int64]:
@@ -73,26 +97,23 @@ def class_labels(records: Records, column: str, n_classes: int) -> npt.NDArray[n
     return labels.reshape(len(records)).astype(np.int64)
 
 
-def select_classes(records: Records, column: str, negative: str, positive: str) -> Records:
-    """Keep the records of two classes and write their labels as 0 (`negative`) and 1 (`positive`).
+def select_classes(records: Records, column: str, classes: Sequence[str]) -> Records:
+    """Keep the records whose label is one of `classes`, and write their labels as its index there: 0, 1, ...
 
-    Whether a record stays depends on that record alone.
+    Whether a record stays, and as what, depends on that record alone.
 
     Raises:
-        InvalidRecords: the two classes are the same, or one of them has no record.
+        InvalidRecords: there are fewer than two classes, two are the same, or one of them has no record.
     """
-    is_negative, is_positive = (_equals(records.column(column), value) for value in (negative, positive))
-    if negative == positive or not is_negative.any() or not is_positive.any():
-        raise InvalidRecords(f"column {column!r} must hold records of both classes, {negative!r} and {positive!r}")
-    kept = is_negative | is_positive
+    members = [records.equals(column, name) for name in classes]
+    absent = [name for name, member in zip(classes, members, strict=True) if not member.any()]
+    if len(members) < 2 or absent:
+        raise InvalidRecords(f"column {column!r} must hold records of two classes or more, and of all: {absent} absent")
+    if np.sum(members, axis=0).max() > 1:
+        raise InvalidRecords(f"column {column!r}: two of the declared classes are the same")
+    kept = np.any(members, axis=0)
     selected = records.where(kept)
-    return Records({**selected.columns, column: is_positive[kept].astype(np.int64)})
-
-
-def _equals(column: npt.NDArray[Any], value: str) -> npt.NDArray[np.bool_]:
-    if column.dtype.kind in "biuf":
-        return np.asarray(column == _number(value))
-    return np.asarray(column == value)
+    return Records({**selected.columns, column: np.argmax(members, axis=0)[kept].astype(np.int64)})
 
 
 def _as_floats(column: npt.NDArray[Any]) -> FloatArray:

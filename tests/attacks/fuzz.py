@@ -105,10 +105,10 @@ class Original:
             "n_records": (blocks - 1) * RING.poly_modulus_degree + RECORDS,
             "n_features": 2,
             "feature_map": {
-                "map": "declared_bounds",
+                "map": "declared_table",
                 "version": 1,
                 "about": "",
-                "columns": [{"name": "x", "low": -1.0, "high": 1.0}],
+                "columns": [{"name": "x", "low": -1.0, "high": 1.0, "log1p": False}],
                 "unit_ball": {"radius": 1.0, "bias": 0.5},
             },
             "classes": ["no", "yes"],

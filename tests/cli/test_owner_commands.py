@@ -19,7 +19,7 @@ from tests.simulators.services import PUBLIC_KEYS, SimulatedService
 
 SENTINEL = 47.123456789
 MAP = {
-    "map": "declared_bounds",
+    "map": "declared_table",
     "version": 1,
     "columns": [{"name": "age", "low": 0, "high": 100}],
     "unit_ball": {"radius": 1.0, "bias": 1.0},
@@ -84,7 +84,7 @@ def test_declaration_says_what_was_decided(secure_ds: Shell, desk: Path) -> None
     outcome = secure_ds(*DESCRIBE)
     assert "20" in outcome.out
     written = json.loads((desk / "patients.json").read_text())
-    assert written["format"] == "secure-ds/declaration/1"
+    assert written["format"] == "secure-ds/declaration/2"
     assert written["limits"] == {
         "epsilon": 2.0,
         "delta": 1e-5,
@@ -92,7 +92,7 @@ def test_declaration_says_what_was_decided(secure_ds: Shell, desk: Path) -> None
         "max_decryptions": 32,
         "dual_evaluation_required": False,
     }
-    assert written["classes"] == {"negative": "well", "positive": "ill"}
+    assert written["classes"] == ["well", "ill"]
 
 
 def test_an_owner_may_demand_dual_evaluation(secure_ds: Shell, desk: Path) -> None:
@@ -114,6 +114,8 @@ def test_arrays_are_read_as_declared(secure_ds: Shell, desk: Path) -> None:
         ("--epsilon", "-1", "invalid_declaration"),
         ("--purpose", "No Purpose", "invalid_declaration"),
         ("--tenant", "", "invalid_declaration"),
+        ("--classes", "well", "invalid_declaration"),
+        ("--classes", "well,ill,absent", "invalid_records"),
         ("--label", "age", "invalid_records"),
         ("--map", "breast_cancer", "invalid_records"),
         ("--map", "patients.csv", "invalid_descriptor"),
@@ -125,12 +127,12 @@ def test_decision_that_cannot_be_is_refused(secure_ds: Shell, desk: Path, option
     assert not (desk / "patients.json").exists()
 
 
-@pytest.mark.parametrize(("option", "value"), [("--classes", "one"), ("--member", "x"), ("--profile", "none")])
+@pytest.mark.parametrize(("option", "value"), [("--member", "x"), ("--profile", "none")])
 def test_malformed_options_are_refused(secure_ds: Shell, desk: Path, option: str, value: str) -> None:
     assert secure_ds(*DESCRIBE, option, value).code == 2
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"format":"secure-ds/declaration/2"}', "[]"])
+@pytest.mark.parametrize("content", ["", "{}", '{"format":"secure-ds/declaration/3"}', "[]"])
 def test_damaged_declaration_is_refused(secure_ds: Shell, desk: Path, content: str) -> None:
     assert secure_ds("trust", "pin").code == 0
     (desk / "patients.json").write_text(content)

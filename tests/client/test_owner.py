@@ -16,8 +16,7 @@ from secure_ds.client.errors import ServiceUnreachable, UntrustedService
 from secure_ds.client.owner import sealing_key, upload_package, wait_until_checked
 from secure_ds.client.package import Declaration, Package, write_package
 from secure_ds.data.descriptor import Limits, PrivacyUnit
-from secure_ds.data.feature_maps import DeclaredBounds
-from secure_ds.data.feature_maps.declared_bounds import Bounds
+from secure_ds.data.feature_maps.declared_table import Bounds, DeclaredTable
 from secure_ds.data.feature_maps.unit_ball import UnitBall
 from secure_ds.data.records import Records
 from tests.simulators.services import PUBLIC_KEYS, SimulatedService
@@ -27,7 +26,7 @@ OWNER = Ed25519PrivateKey.generate()
 CUSTODIAN = ec.generate_private_key(ec.SECP256R1()).public_key()
 DECLARATION = Declaration(
     tenant="acme",
-    feature_map=DeclaredBounds(columns=(Bounds(name="age", low=0.0, high=100.0),), unit_ball=UnitBall(radius=1.0)),
+    feature_map=DeclaredTable(columns=(Bounds(name="age", low=0.0, high=100.0),), unit_ball=UnitBall(radius=1.0)),
     label="sick",
     classes=("well", "sick"),
     limits=Limits(epsilon=1.0, delta=1e-5, purposes=("research",), max_decryptions=32),

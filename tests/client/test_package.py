@@ -19,8 +19,7 @@ from secure_ds.client.errors import InvalidPackage
 from secure_ds.client.package import Declaration, Package, design_matrix, write_package
 from secure_ds.data.descriptor import Limits, PrivacyUnit
 from secure_ds.data.errors import InvalidEnvelope, InvalidRecords
-from secure_ds.data.feature_maps import DeclaredBounds
-from secure_ds.data.feature_maps.declared_bounds import Bounds
+from secure_ds.data.feature_maps.declared_table import Bounds, DeclaredTable
 from secure_ds.data.feature_maps.unit_ball import UnitBall
 from secure_ds.data.records import Records
 from secure_ds.data.sealing import sealing_info
@@ -33,7 +32,7 @@ N_RECORDS = 4100
 
 DECLARATION = Declaration(
     tenant="clinic",
-    feature_map=DeclaredBounds(columns=(Bounds(name="age", low=0.0, high=200.0),), unit_ball=UnitBall(radius=2.0)),
+    feature_map=DeclaredTable(columns=(Bounds(name="age", low=0.0, high=200.0),), unit_ball=UnitBall(radius=2.0)),
     label="sick",
     classes=("well", "sick"),
     limits=Limits(epsilon=1.0, delta=1e-5, purposes=("research",), max_decryptions=32),

@@ -35,10 +35,10 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
         "n_records": N_RECORDS,
         "n_features": N_FEATURES,
         "feature_map": {
-            "map": "declared_bounds",
+            "map": "declared_table",
             "version": 1,
             "about": "",
-            "columns": [{"name": "age", "low": 0.0, "high": 100.0}],
+            "columns": [{"name": "age", "low": 0.0, "high": 100.0, "log1p": False}],
             "unit_ball": {"radius": 2.0, "bias": 1.0},
         },
         "classes": ["no", "yes"],

@@ -25,7 +25,7 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:fcf68174aa05400471955a99d18e5d9e9665d47ffdd442a82cbc8cab9d459436"
+    assert parse(VALID).digest == "sha256:81b474bcd34863f22f208d4507483c43a2471be0490cf1f1d43413935e3a7d8d"
 
 
 def test_derived_facts():

@@ -46,18 +46,38 @@ def test_an_unknown_column_is_answered_with_the_known_ones():
         TABLE.column("Age")
 
 
-def test_two_classes_are_selected_by_text_or_number():
-    texts = select_classes(TABLE, "kind", negative="c", positive="a")
+def test_classes_are_selected_by_text_or_number():
+    texts = select_classes(TABLE, "kind", ("c", "a"))
     assert texts.columns["kind"].tolist() == [1, 0]
     assert texts.columns["age"].tolist() == ["40", " 3e1 "]
-    digits = Records({"label": np.array([3, 8, 5, 3], dtype=np.uint8)})
-    assert select_classes(digits, "label", negative="3", positive="8").columns["label"].tolist() == [0, 1, 0]
+    digits = Records({"label": np.array([3, 8, 5, 3, 0], dtype=np.uint8)})
+    assert select_classes(digits, "label", ("3", "8")).columns["label"].tolist() == [0, 1, 0]
+    assert select_classes(digits, "label", ("8", "0", "3")).columns["label"].tolist() == [2, 0, 2, 1]
 
 
-@pytest.mark.parametrize(("negative", "positive"), [("a", "a"), ("a", "x"), ("x", "b")])
-def test_both_classes_must_occur(negative, positive):
-    with pytest.raises(InvalidRecords, match="both classes"):
-        select_classes(TABLE, "kind", negative, positive)
+@pytest.mark.parametrize("classes", [(), ("a",), ("a", "x"), ("x", "b"), ("a", "b", "d")])
+def test_all_classes_must_occur(classes):
+    with pytest.raises(InvalidRecords, match="two classes or more"):
+        select_classes(TABLE, "kind", classes)
+
+
+@pytest.mark.parametrize(("column", "classes"), [("kind", ("a", "b", "a")), ("y", ("1", "0", "1.0"))])
+def test_classes_differ(column, classes):
+    with pytest.raises(InvalidRecords, match="are the same"):
+        select_classes(TABLE, column, classes)
+
+
+def test_batches_are_all_records_in_order():
+    batches = list(TABLE.batches(2))
+    assert [batch.column("kind").tolist() for batch in batches] == [["a", "b"], ["c"]]
+    with pytest.raises(InvalidRecords, match="row 2, column 'kind'"):
+        list(TABLE.batches(1))[2].numeric("kind")
+
+
+def test_texts_are_texts():
+    assert TABLE.texts("kind") == ["a", "b", "c"]
+    with pytest.raises(InvalidRecords, match="column 'y' must hold one text per record"):
+        TABLE.texts("y")
 
 
 def test_records_do_not_show_themselves():

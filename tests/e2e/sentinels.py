@@ -96,10 +96,12 @@ def _encodings(value: float, scale: float) -> Iterator[tuple[str, bytes]]:
     for order in "<>":
         yield f"{order}f8", np.array(value, dtype=f"{order}f8").tobytes()
         yield f"{order}i8", np.array(round(value * scale), dtype=f"{order}i8").tobytes()
-    for digits in (SHORTEST_DIGITS, 17):
-        yield from (("decimal", text) for text in _decimal(f"{abs(value):.{digits}f}"))
-        yield from (("scientific", text) for text in _decimal(f"{abs(value):.{digits - 1}e}"))
-    yield "hexadecimal", value.hex().split(".")[1][:WIDTH].ljust(WIDTH, "0").encode()
+    for count in (SHORTEST_DIGITS, 17):
+        yield from (("decimal", text) for text in _decimal(f"{abs(value):.{count}f}"))
+        yield from (("scientific", text) for text in _decimal(f"{abs(value):.{count - 1}e}"))
+    digits = value.hex().split(".")[1].partition("p")[0].rstrip("0")
+    if len(digits) >= WIDTH:  # on the grid of the feature maps there are three, which come about by chance
+        yield "hexadecimal", digits[:WIDTH].encode()
 
 
 def _decimal(text: str) -> Iterator[bytes]:

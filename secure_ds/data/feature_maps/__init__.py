@@ -4,12 +4,11 @@ Rules kept here:
 
 1. A map is a function of *one record* and of constants declared in its specification. Nothing is fitted on the data:
    a minimum, a mean or a list of categories taken from the records would let one record change the features of others.
-2. Every map ends in the unit ball: a record becomes (features, bias) with norm at most 1, which is what the sensitivity
-   of training rests on and what the upload check verifies under encryption.
+2. Every map ends in the unit ball, on a grid: a record becomes (features, bias) with norm at most 1, which is what the
+   sensitivity of training rests on and what the upload check verifies under encryption.
 3. The specification is public, versioned, and the same object runs at prediction; new behaviour is a new version.
 
-To add a map: write one module here with a frozen model that has `map`, `version`, `n_features` and `apply`, and add it
-to the union below.
+A new map goes into `secure_ds/data/feature_maps/plain_maps.py`.
 """
 
 from typing import Annotated
@@ -17,10 +16,10 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from secure_ds.data.errors import InvalidDescriptor
-from secure_ds.data.feature_maps.declared_bounds import DeclaredBounds
-from secure_ds.data.feature_maps.mean_pool_images import MeanPoolImages
+from secure_ds.data.feature_maps.plain_maps import PlainMap
+from secure_ds.data.feature_maps.random_fourier import RandomFourier
 
-FeatureMap = Annotated[DeclaredBounds | MeanPoolImages, Field(discriminator="map")]
+FeatureMap = Annotated[PlainMap | RandomFourier, Field(discriminator="map")]
 
 _ADAPTER: TypeAdapter[FeatureMap] = TypeAdapter(FeatureMap)
 
@@ -37,4 +36,4 @@ def parse_feature_map(specification: str | bytes) -> FeatureMap:
         raise InvalidDescriptor(f"not a feature map: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from None
 
 
-__all__ = ["DeclaredBounds", "FeatureMap", "MeanPoolImages", "parse_feature_map"]
+__all__ = ["FeatureMap", "parse_feature_map"]

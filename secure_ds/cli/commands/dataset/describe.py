@@ -10,7 +10,7 @@ from secure_ds.ckks.profiles import DEFAULT, PROFILES
 from secure_ds.cli.commands.dataset.options import feature_map_of
 from secure_ds.cli.connection import as_json
 from secure_ds.cli.printing import Printer
-from secure_ds.client.declaration import Classes, DeclarationFile, describe_fault
+from secure_ds.client.declaration import DeclarationFile, describe_fault
 from secure_ds.client.errors import InvalidDeclaration
 from secure_ds.client.package import design_matrix
 from secure_ds.data.descriptor import Limits, PrivacyUnit
@@ -22,7 +22,7 @@ from secure_ds.data.descriptor import Limits, PrivacyUnit
 @click.option("--tenant", required=True, help="Your organisation, as the service knows it.")
 @click.option("--map", "map_name", required=True, help="Feature map: the name of a declared one, or a JSON file.")
 @click.option("--label", required=True, help="Column of the labels.")
-@click.option("--classes", metavar="NEGATIVE,POSITIVE", help="Keep two classes; their labels become 0 and 1.")
+@click.option("--classes", metavar="A,B,...", help="Labels to keep; the first becomes class 0, and so on.")
 @click.option(
     "--member", "members", multiple=True, metavar="ARRAY=COLUMN", help="For .npz: which array is which column."
 )
@@ -76,9 +76,7 @@ def _declaration(
     try:
         return DeclarationFile(
             feature_map=feature_map_of(map_name),
-            classes=Classes(**dict(zip(("negative", "positive"), classes.split(","), strict=True)))
-            if classes
-            else None,
+            classes=tuple(classes.split(",")) if classes else None,
             members=dict(member.split("=", 1) for member in members),
             limits=Limits(
                 epsilon=epsilon,
@@ -93,4 +91,4 @@ def _declaration(
     except ValidationError as error:
         raise InvalidDeclaration(describe_fault(error)) from None
     except ValueError:
-        raise click.UsageError("--classes reads NEGATIVE,POSITIVE and --member ARRAY=COLUMN") from None
+        raise click.UsageError("--member reads ARRAY=COLUMN") from None
