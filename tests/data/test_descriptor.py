@@ -25,7 +25,7 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:fcf68174aa05400471955a99d18e5d9e9665d47ffdd442a82cbc8cab9d459436"
+    assert parse(VALID).digest == "sha256:41b7d7639b6f2aec0e40b250388fe5ae9168d314a37ba9aaf6d3a52b7014d535"
 
 
 def test_derived_facts():
