@@ -152,7 +152,7 @@ class NoiseModel:
         """Bound |e|_can over the errors of all public keys of a data set."""
         relinearisation = len(self.parameters.data_primes) + 2
         conjugation = len(self.parameters.data_primes)
-        automorphisms, public = 2 * (1 + self._degree.bit_length()), 1
+        automorphisms, public = 2 * (1 + self._degree.bit_length()) + 3 * 3, 1
         rotation = 2 if self.keying.rotated else 0
         count = relinearisation + conjugation + automorphisms + rotation + public
         return _embedding_bound(self._degree, ERROR_PROXY, count)

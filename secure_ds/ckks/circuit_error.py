@@ -20,9 +20,17 @@ x = x1 + J x2: an error dr of r meets the columns as a pair as well, and no boun
   - The cube: key switching, then one rounding for each prime dropped: g_3 per block, once, since the halves have met.
     Blocks add in quadrature: dr has norm at most sqrt(blocks) (2 |c3| z_max g_2 + g_3) more.
   - All of dr meets the columns: ||sum dr_i x_i|| <= ||dr|| (||X|| + ||d_X||).
-  - Packing: every leaf and node adds one key switching; together they leave `packing.error_growth` of them at most,
-    over twice the product scale.
-  - The last rescaling: one rounding, over the answer's scale; one key switching if the key was rotated.
+  - Grouped products: a group of G features is sum_i g_i(r) p_i over its G images and combinations of columns
+    (`packing`), and over blocks. Grouping a column is G - 1 key switchings at most (each of log2(G) nodes adds two
+    errors and one): e = (G - 1) key switchings over the scale of columns. An image of r is log2(G) of them at most:
+    f over the scale of r. As polynomials, ||g_i(r) e|| <= |r|_can e with |r|_can <= sqrt(2) (rho + ||dr||), two records
+    to a slot, and ||f p_i|| <= |p_i|_can f. One slot of p_i sees one slot of each of the G columns, so that |p_i|_can
+    <= sqrt(G) (sqrt(2) (1 + eta) + ||d_X||), and of e at most sqrt(N) e more: |a|_can <= sqrt(N) ||a||.
+  - Relinearisation is one key switching more a group, rescaling to the tree's level one rounding.
+  - Packing: what every group brings grows as `packing.input_growth` says, and one key switching for each node of the
+    tree no further; the answer's unit is twice the packed scale.
+  - The last rescaling: one rounding, over the answer's scale (counted also where there is none, and is nothing); one
+    key switching if the key was rotated.
   - Constants: the two integers of `scales` are rounded to whole ones. Half a unit in C is |c3| |z| / (2 square scale)
     in r, half a unit in M is |v| / (2 M); either meets n rows.
   - Doubles: scales are within 2**-52 of the exact ones; the planner's FLOAT_SLACK times the largest answer covers it.
@@ -37,8 +45,8 @@ from dataclasses import dataclass
 
 from secure_ds.ckks.bounds import NoiseModel
 from secure_ds.ckks.layers.activation import CubicSigmoid
-from secure_ds.ckks.packing import error_growth
-from secure_ds.ckks.scales import Scales
+from secure_ds.ckks.packing import group_size, input_growth
+from secure_ds.ckks.scales import PRODUCT_LEVEL, TREE_LEVEL, Scales
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class StepError:
         eta: tolerance of the norm check.
         z_max: bound on |z| for columns as they were encrypted.
         rho: bound on |r|.
+        answer_level: level of the answer: 0, or that of the tree.
     """
 
     noise: NoiseModel
@@ -66,13 +75,15 @@ class StepError:
     eta: float
     z_max: float
     rho: float
+    answer_level: int
 
     def bound(self, input_error: float) -> float:
         """Bound the error of an answer, given ||d_X|| <= `input_error`, in units of the gradient sum."""
         columns = (1 + self.eta) * math.sqrt(self.n_records) + input_error
         in_product = self.rho * math.sqrt(self.n_records) * input_error
         residual = self._through_cubic(input_error) + input_error + self._residual_noise()
-        return in_product + residual * columns + self._packing_noise() + self.noise.answer(0) / self.scales.answer
+        packed = self._packing_noise(self.rho + residual, input_error)
+        return in_product + residual * columns + packed + self._answer_noise()
 
     def rounded_constants(self) -> float:
         """Bound what the whole numbers in place of the circuit's two constants change, in units of the gradient sum."""
@@ -108,10 +119,27 @@ class StepError:
     def _cube_noise(self) -> float:
         primes = self.noise.parameters.data_primes
         switching = self.noise.key_switching(len(primes) - 2) / self.scales.cubic
-        dropped = primes[2:-1]
+        dropped = primes[PRODUCT_LEVEL + 1 : -1]
         after = (self.scales.residual * math.prod(dropped[:later]) for later in range(len(dropped)))
         return switching + sum(self.noise.rounding / scale for scale in after)
 
-    def _packing_noise(self) -> float:
-        degree = self.noise.parameters.poly_modulus_degree
-        return error_growth(degree, self.n_features) * self.noise.key_switching(1) / (2 * self.scales.product)
+    def _packing_noise(self, largest_residual: float, input_error: float) -> float:
+        degree, group = self.noise.parameters.poly_modulus_degree, group_size(self.n_features)
+        growth = input_growth(degree // group, -(-self.n_features // group))
+        products = self.noise.n_blocks * group * self._grouped_product_noise(largest_residual, input_error)
+        relinearised = self.noise.key_switching(PRODUCT_LEVEL) / self.scales.product
+        rescaled = self.noise.rounding / self.scales.packed
+        nodes = self.noise.key_switching(TREE_LEVEL) / self.scales.packed
+        return growth * (products + relinearised + rescaled + nodes) / 2
+
+    def _grouped_product_noise(self, largest_residual: float, input_error: float) -> float:
+        """Bound the norm of what one image of r times one combination of columns adds."""
+        degree, group = self.noise.parameters.poly_modulus_degree, group_size(self.n_features)
+        switching = self.noise.key_switching(PRODUCT_LEVEL)
+        in_column = (group - 1) * switching / self.scales.columns
+        in_image = (group.bit_length() - 1) * switching / self.scales.residual
+        combination = math.sqrt(group) * (math.sqrt(2) * (1 + self.eta) + input_error) + math.sqrt(degree) * in_column
+        return math.sqrt(2) * largest_residual * in_column + combination * in_image
+
+    def _answer_noise(self) -> float:
+        return self.noise.answer(self.answer_level) / self.scales.answer

@@ -2,14 +2,17 @@
 
 The unit costs are medians of processor time on one core of a 2-core AMD EPYC guest that was also busy otherwise (SEAL
 4.1.1 as TenSEAL 0.3.18 ships it); another machine differs by a constant factor. The estimate is meant to be right
-within a factor of two, which the benchmarks check, and tells minutes from hours. Loading the ciphertexts, once per
-job and about as long as a step or two, is left out. It changes nothing but a quote.
+within a factor of two, which the benchmarks check, and tells minutes from hours. Loading and grouping the ciphertexts,
+once per job and as long as a few steps, is left out. It changes nothing but a quote.
 """
 
 from typing import Final
 
+from secure_ds.ckks.packing import group_size
 from secure_ds.ckks.planner import CircuitPlan
-from secure_ds.ckks.statistics_plan import GROUP, PRODUCT_LEVEL, StatisticsPlan
+from secure_ds.ckks.scales import PRODUCT_LEVEL, TREE_LEVEL
+from secure_ds.ckks.statistics_plan import GROUP, StatisticsPlan
+from secure_ds.ckks.statistics_plan import PRODUCT_LEVEL as STATISTICS_LEVEL
 
 SCALE_AND_ADD: Final = 1.1e-8  # seconds per coefficient and prime: ciphertext times integer, added
 PRODUCT: Final = 2.0e-8  # seconds per coefficient and prime: ciphertext times ciphertext, added
@@ -21,17 +24,21 @@ SERVICE: Final = 0.1  # seconds per step outside homomorphic arithmetic: ledger,
 def step_seconds(plan: CircuitPlan) -> float:
     """Estimate the seconds of one step, everything included."""
     degree, columns = plan.parameters.poly_modulus_degree, plan.n_features * plan.n_blocks
-    top, low = plan.input_level + 1, plan.answer_level + 2  # primes; products come one level above the answer
+    top, group = plan.input_level + 1, group_size(plan.n_features)
+    n_groups = -(-plan.n_features // group)
     forward = columns * SCALE_AND_ADD * degree * top
     residual = plan.n_blocks * (3 * key_switch_seconds(degree, top) + key_switch_seconds(degree, top - 1))
-    products = columns * PRODUCT * degree * low + plan.n_features * key_switch_seconds(degree, low)
-    packing = (plan.n_features + degree.bit_length()) * key_switch_seconds(degree, low)
-    return forward + residual + products + packing + SERVICE
+    turned = plan.n_blocks * (group - 1) * key_switch_seconds(degree, PRODUCT_LEVEL + 1)
+    products = columns * PRODUCT * degree * (PRODUCT_LEVEL + 1) + n_groups * key_switch_seconds(
+        degree, PRODUCT_LEVEL + 1
+    )
+    packing = (n_groups + degree.bit_length()) * key_switch_seconds(degree, TREE_LEVEL + 1)
+    return forward + residual + turned + products + packing + SERVICE
 
 
 def statistics_seconds(plan: StatisticsPlan) -> float:
     """Estimate the seconds of all second moments on one core, everything included."""
-    degree, high = plan.parameters.poly_modulus_degree, PRODUCT_LEVEL + 1
+    degree, high = plan.parameters.poly_modulus_degree, STATISTICS_LEVEL + 1
     products = plan.n_blocks * PRODUCT * degree * high + RESCALE * degree * high
     columns = (plan.n_features / GROUP + 1) / 2 * plan.n_features * plan.n_blocks
     return (

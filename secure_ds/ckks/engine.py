@@ -3,7 +3,8 @@
 Rules kept here:
   1. Operations return new ciphertexts, apart from `accumulate`; operands are never changed.
   2. The caller states the scale of a result wherever SEAL's own bookkeeping would round: scales come from the plan.
-  3. Key switching at levels 0 and 1 uses the short chain's keys, above it the long chain's (`Parameters.tail`).
+  3. Key switching at levels 0 and 1 uses the tail's keys; automorphisms at level 2 those of products; everything else
+     the whole chain's (`key_files`).
   4. Evaluation is deterministic: equal inputs give equal bytes. SEAL holds the interpreter lock throughout.
 """
 
@@ -18,7 +19,7 @@ from tenseal import sealapi
 
 from secure_ds.ckks import memory_io
 from secure_ds.ckks.context import seal_context
-from secure_ds.ckks.key_files import CONJUGATION, GALOIS_TAIL, RELIN, RELIN_TAIL
+from secure_ds.ckks.key_files import CONJUGATION, GALOIS_PRODUCTS, GALOIS_TAIL, RELIN, RELIN_TAIL
 from secure_ds.ckks.packing import conjugation_element
 from secure_ds.ckks.parameters import Parameters
 
@@ -44,10 +45,13 @@ class Engine:
         self._tail_context = seal_context(parameters.tail)
         self._evaluator = sealapi.Evaluator(self._context)
         self._tail_evaluator = sealapi.Evaluator(self._tail_context)
+        products_context = seal_context(parameters.products)
+        self._products_evaluator = sealapi.Evaluator(products_context)
         self._encoder = sealapi.CKKSEncoder(self._context)
         self._relin = self._load_keys(sealapi.RelinKeys(), self._context, keys[RELIN])
         self._tail_relin = self._load_keys(sealapi.RelinKeys(), self._tail_context, keys[RELIN_TAIL])
         self._conjugation = self._load_keys(sealapi.GaloisKeys(), self._context, keys[CONJUGATION])
+        self._products_galois = self._load_keys(sealapi.GaloisKeys(), products_context, keys[GALOIS_PRODUCTS])
         self._tail_galois = self._load_keys(sealapi.GaloisKeys(), self._tail_context, keys[GALOIS_TAIL])
         self._monomial = lru_cache(maxsize=None)(self._encode_monomial)
 
@@ -153,9 +157,12 @@ class Engine:
         return result
 
     def automorphism(self, value: Ciphertext, element: int) -> Ciphertext:
-        """Replace X by X**element; level 0 or 1, element among `galois_elements`."""
+        """Replace X by X**element; among `galois_elements` at levels 0 and 1, among `group_elements` at level 2."""
         result = sealapi.Ciphertext()
-        self._tail_evaluator.apply_galois(value, element, self._tail_galois, result)
+        if self.level(value) <= _TAIL_LEVEL:
+            self._tail_evaluator.apply_galois(value, element, self._tail_galois, result)
+        else:
+            self._products_evaluator.apply_galois(value, element, self._products_galois, result)
         return result
 
     def conjugate(self, value: Ciphertext) -> Ciphertext:

@@ -5,8 +5,9 @@ Pure Python: the process that receives uploads checks them with it.
 | name | for | chain |
 |---|---|---|
 | `conjugation` | splitting a slot's two records, at the top level | full |
+| `galois_products` | automorphisms inside a group of products | products (levels 0 to 2) |
 | `galois_tail` | automorphisms: packing tree, trace, conjugation | tail (levels 0 and 1) |
-| `relin` | products inside the activation, at the upper levels | full |
+| `relin` | products inside the activation and with columns, from level 2 on | full |
 | `relin_tail` | the sums of products, at the last levels | tail |
 
 Two more exist beside those, where they are needed:
@@ -27,14 +28,15 @@ from secure_ds.ckks.format import (
     public_key_bytes,
     relin_keys_bytes,
 )
-from secure_ds.ckks.packing import conjugation_element, galois_elements
+from secure_ds.ckks.packing import conjugation_element, galois_elements, group_elements
 from secure_ds.ckks.parameters import Parameters
 
 CONJUGATION: Final = "conjugation"
+GALOIS_PRODUCTS: Final = "galois_products"
 GALOIS_TAIL: Final = "galois_tail"
 RELIN: Final = "relin"
 RELIN_TAIL: Final = "relin_tail"
-KEY_NAMES: Final = (CONJUGATION, GALOIS_TAIL, RELIN, RELIN_TAIL)
+KEY_NAMES: Final = (CONJUGATION, GALOIS_PRODUCTS, GALOIS_TAIL, RELIN, RELIN_TAIL)
 """The evaluation keys of every data set."""
 
 PUBLIC: Final = "public"
@@ -45,6 +47,7 @@ def key_file_bytes(name: str, parameters: Parameters) -> int:
     """Return the exact length of a key file; `name` is one of the tables', else KeyError."""
     lengths = {
         CONJUGATION: galois_keys_bytes(parameters, 1),
+        GALOIS_PRODUCTS: galois_keys_bytes(parameters.products, len(group_elements())),
         GALOIS_TAIL: galois_keys_bytes(parameters.tail, len(galois_elements(parameters))),
         RELIN: relin_keys_bytes(parameters),
         RELIN_TAIL: relin_keys_bytes(parameters.tail),
@@ -62,6 +65,7 @@ def check_key_file(name: str, data: bytes | memoryview, parameters: Parameters) 
     """
     checks = {
         CONJUGATION: lambda: check_galois_keys(data, parameters, [conjugation_element(parameters)]),
+        GALOIS_PRODUCTS: lambda: check_galois_keys(data, parameters.products, group_elements()),
         GALOIS_TAIL: lambda: check_galois_keys(data, parameters.tail, galois_elements(parameters)),
         RELIN: lambda: check_relin_keys(data, parameters),
         RELIN_TAIL: lambda: check_relin_keys(data, parameters.tail),

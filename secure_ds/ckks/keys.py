@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from secure_ds.ckks.format import KEY_SCALE
-from secure_ds.ckks.key_files import CONJUGATION, GALOIS_TAIL, RELIN, RELIN_TAIL
+from secure_ds.ckks.key_files import CONJUGATION, GALOIS_PRODUCTS, GALOIS_TAIL, RELIN, RELIN_TAIL
 from secure_ds.ckks.ntt import PrimeField, Residues, transform
-from secure_ds.ckks.packing import conjugation_element, galois_elements
+from secure_ds.ckks.packing import conjugation_element, galois_elements, group_elements
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.randomness import centred_binomial, ternary, uniform_residues
 from secure_ds.ckks.secret_key import SecretKey
@@ -68,6 +68,7 @@ def generate_galois_keys(parameters: Parameters, secret_key: SecretKey, elements
 def generate_key_files(parameters: Parameters, secret_key: SecretKey) -> Iterator[tuple[str, bytes]]:
     """Yield (name, file) of every evaluation key a data set comes with, in the order of `key_files.KEY_NAMES`."""
     yield CONJUGATION, generate_galois_keys(parameters, secret_key, [conjugation_element(parameters)])
+    yield GALOIS_PRODUCTS, generate_galois_keys(parameters.products, secret_key, group_elements())
     yield GALOIS_TAIL, generate_galois_keys(parameters.tail, secret_key, galois_elements(parameters))
     yield RELIN, generate_relin_keys(parameters, secret_key)
     yield RELIN_TAIL, generate_relin_keys(parameters.tail, secret_key)

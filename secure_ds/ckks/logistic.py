@@ -1,10 +1,11 @@
 """One step of logistic regression on ciphertexts: forward, residual, products, packing.
 
 Rules kept here:
-  1. Columns are loaded once; each feature is kept at the top level for the forward pass and at level 1 for products.
+  1. Columns are loaded once; each feature is kept at the top level for the forward pass, and in a combination with
+     the others of its group at `PRODUCT_LEVEL` for products (`packing.grouped`).
   2. `step` is a pure function of columns, keys and integer weights: equal inputs give equal bytes, which is what
      recomputing a step by an auditor rests on.
-  3. The order of work holds one product at a time: features are packed as they are made.
+  3. The order of work holds one product at a time: groups are packed as they are made.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from contextlib import contextmanager
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
 from secure_ds.ckks.layers.linear import weighted_sum
-from secure_ds.ckks.layers.products import block_products
-from secure_ds.ckks.layers.residual import OUTPUT_LEVEL, residual
-from secure_ds.ckks.packing import pack
+from secure_ds.ckks.layers.products import sum_of_products
+from secure_ds.ckks.layers.residual import residual
+from secure_ds.ckks.packing import group_size, grouped, images, pack
 from secure_ds.ckks.planner import CircuitPlan
+from secure_ds.ckks.scales import PRODUCT_LEVEL, TREE_LEVEL
 from secure_ds.ckks.weights import check_integer_weights
 
 
@@ -42,7 +44,8 @@ class LogisticEvaluator:
         self._engine = engine
         self._plan = plan
         self._forward: list[list[Ciphertext]] = []  # [block][feature], top level
-        self._backward: list[list[Ciphertext]] = []  # [block][feature], level 1
+        self._group = group_size(plan.n_features)
+        self._groups: list[list[list[Ciphertext]]] = []  # [block][group][combination], at the level of products
         self._labels: list[Ciphertext] = []  # [block], one below the top
 
     def load_block(self, columns: Iterable[bytes], label: bytes) -> None:
@@ -61,7 +64,7 @@ class LogisticEvaluator:
         if len(forward) != self._plan.n_features:
             raise EvaluationRefused(f"a block has {self._plan.n_features} feature columns, got {len(forward)}")
         self._forward.append(forward)
-        self._backward.append([self._engine.drop_to(column, OUTPUT_LEVEL) for column in forward])
+        self._groups.append([self._grouped(forward[first : first + self._group]) for first in self._firsts])
         self._labels.append(self._engine.drop_to(self._engine.load(label), self._plan.input_level - 1))
 
     def step(self, weights: Sequence[int]) -> bytes:
@@ -71,7 +74,8 @@ class LogisticEvaluator:
             weights: integers of `weights.quantise`, length n_features.
 
         Returns:
-            A ciphertext file of two polynomials at level 0: `plan.positions` hold the sums times `plan.answer_scale`.
+            A ciphertext file of two polynomials at the plan's answer level: `plan.positions` hold the sums times
+            `plan.answer_scale`.
 
         Raises:
             EvaluationRefused: blocks are missing or the weights do not fit the plan.
@@ -89,6 +93,17 @@ class LogisticEvaluator:
         with self._timed("serialise"):
             return self._engine.save(packed)
 
+    @property
+    def _firsts(self) -> range:
+        """First feature of each group."""
+        return range(0, self._plan.n_features, self._group)
+
+    def _grouped(self, columns: list[Ciphertext]) -> list[Ciphertext]:
+        engine, scales = self._engine, self._plan.scales
+        dropped = (engine.drop_to(column, PRODUCT_LEVEL) for column in columns)
+        lifted = [engine.multiply_integer(column, scales.lift, scales.columns) for column in dropped]
+        return grouped(engine, lifted, self._group)
+
     def _weighted_sum(self, columns: list[Ciphertext], weights: Sequence[int]) -> Ciphertext | None:
         if not any(weights):
             return None
@@ -98,12 +113,18 @@ class LogisticEvaluator:
         return residual(self._engine, z, label, self._plan.scales, self._plan.sigmoid)
 
     def _packed_gradient(self, residuals: list[Ciphertext]) -> Ciphertext:
-        def product(feature: int) -> Ciphertext:
-            columns = [block[feature] for block in self._backward]
-            return block_products(self._engine, residuals, columns, self._plan.scales.product)
+        engine, scales = self._engine, self._plan.scales
+        turned = [image for residual in residuals for image in images(engine, residual, self._group)]
 
-        packed = pack(self._engine, product, self._plan.n_features)
-        return self._engine.rescale(packed, self._plan.answer_scale)
+        def product(group: int) -> Ciphertext:
+            combinations = [combination for block in self._groups for combination in block[group]]
+            return engine.rescale(sum_of_products(engine, turned, combinations, scales.product), scales.packed)
+
+        packed = pack(engine, product, self._plan.n_features, self._group)
+        if self._plan.answer_level == TREE_LEVEL:
+            packed.scale = self._plan.answer_scale
+            return packed
+        return engine.rescale(packed, self._plan.answer_scale)
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

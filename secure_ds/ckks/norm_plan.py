@@ -12,11 +12,11 @@ Rules kept here:
      change, stay below eta/16 each (else there is no plan): honest records pass, and what passes is within 5 eta/16.
   4. Nothing leaves but pass or fail, and the caller counts failures.
 
-Known limit: sums are read modulo q_0 q_1, so rule 3 binds records of squared norm up to 8 (labels likewise) in columns
-below q_0 q_1 / 2. That is every record that a mistake can make: what is larger wraps, and one slot that wraps unlike
-the others spoils its block. A client that lifts *all* N/2 slots of a block by the same multiple of q_0 q_1 / scale, or
-hides multiples of q_0 q_1 in its columns, passes with records far longer. It deceives about the records it encrypted
-itself and about no other owner's: sums add up, and noise is added modulo q.
+Known limit: sums are read modulo the check's modulus q = q_0 q_1 q_2, so rule 3 binds records of squared norm up to 8
+(labels likewise) in columns below q/2. That is every record that a mistake can make: what is larger wraps, and one slot
+that wraps unlike the others spoils its block. A client that lifts *all* N/2 slots of a block by the same multiple of
+q / scale, or hides multiples of q in its columns, passes with records far longer. It deceives about the records it
+encrypted itself and about no other owner's: sums add up, and noise is added modulo q.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from secure_ds.ckks.slots import split
 MAX_ETA = 2.0**-6
 MAX_BLOCKS = 4096
 MAX_LABELS = 64
-LEVEL = 1
-"""Level of the check's ciphertexts."""
+MAX_LEVEL = 2
+"""Level of the check's ciphertexts, if the parameters have it: above the tail, so that the whole chain's keys serve."""
 
 _GAIN = 4  # the check computes four times the squared norms
 _SPARE_BITS = 7  # _GAIN * 8 * sqrt(2) in a coefficient stays below half the modulus: squared norms up to 8 do not wrap
@@ -91,7 +91,7 @@ class NormCheckPlan:
     @property
     def level(self) -> int:
         """Level of the check's ciphertexts."""
-        return LEVEL
+        return check_level(self.parameters)
 
     def records_in(self, block: int) -> int:
         """Return how many records a block holds; they come first."""
@@ -113,6 +113,11 @@ class NormCheckPlan:
     def _close(self, values: npt.ArrayLike, expected: npt.NDArray[np.float64]) -> bool:
         found = split(values)
         return found.shape == expected.shape and bool((np.abs(found - expected) <= self.eta / 4).all())
+
+
+def check_level(parameters: Parameters) -> int:
+    """Return the level of the check's ciphertexts."""
+    return min(MAX_LEVEL, parameters.top_level)
 
 
 def label_norm(n_labels: int) -> float:
@@ -148,14 +153,15 @@ def plan_norm_check(
     """
     _require(1 <= n_blocks <= MAX_BLOCKS, f"n_blocks must be 1 to {MAX_BLOCKS}, got {n_blocks}")
     capacity = n_blocks * parameters.poly_modulus_degree
-    _require(len(parameters.data_primes) > LEVEL, "the norm check needs two data primes")
+    level = check_level(parameters)
+    _require(level > 0, "the norm check needs two data primes")
     _require(1 <= n_records <= capacity, f"n_records must be 1 to {capacity} ({n_blocks} blocks), got {n_records}")
     _require(1 <= n_features <= parameters.slots, f"n_features must be 1 to {parameters.slots}, got {n_features}")
     _require(n_labels == 1 or 3 <= n_labels <= MAX_LABELS, f"n_labels must be 1 or 3 to {MAX_LABELS}, got {n_labels}")
     _require(0 < eta <= MAX_ETA, f"eta must be above 0 and {MAX_ETA} at most, got {eta}")
     _require(_is_power_of_two(input_scale), f"input_scale must be a power of two from 2**16, got {input_scale}")
-    lift_bits = math.floor(math.log2(parameters.modulus(LEVEL)) - 2 * math.log2(input_scale)) - _SPARE_BITS
-    _require(lift_bits >= 0, f"input_scale must leave {_SPARE_BITS} bits beside its square at level {LEVEL}")
+    lift_bits = math.floor(math.log2(parameters.modulus(level)) - 2 * math.log2(input_scale)) - _SPARE_BITS
+    _require(lift_bits >= 0, f"input_scale must leave {_SPARE_BITS} bits beside its square at level {level}")
     plan = NormCheckPlan(parameters, input_scale, n_records, n_features, n_labels, n_blocks, eta, 1 << lift_bits)
     _check_resolution(plan, Keying(encryption))
     return plan
@@ -170,7 +176,7 @@ def _check_resolution(plan: NormCheckPlan, keying: Keying) -> None:
     """
     n_columns = plan.n_features + 1 + plan.n_labels
     noise = NoiseModel(plan.parameters, n_columns=n_columns, n_blocks=plan.n_blocks, keying=keying)
-    switching = noise.slot_factor * noise.key_switching(LEVEL)
+    switching = noise.slot_factor * noise.key_switching(plan.level)
     columns = 1.1 * switching * math.sqrt(noise.n_columns) / plan.lifted_scale
     own = columns + 5 * math.sqrt(2) * switching / plan.scale
     row = (noise.encryption_operator + noise.encoding_operator(plan.n_records, plan.input_scale)) / plan.input_scale

@@ -13,17 +13,29 @@ Rules kept here:
 
 A node over m inputs combines its halves e and o into (e + X^(N/m) o) + phi(e - X^(N/m) o) with phi: X -> X^(m+1), which
 fixes X^(2N/m) and negates X^(N/m). Bit-reversed positions put absent inputs into odd halves, which cost nothing.
+
+**Products are packed before they are made.** Let the inputs be r x_0, r x_1, ... with one factor r in common. Every
+node is linear and phi(r x) = phi(r) phi(x), so the subtree over a group of G inputs equals
+
+    sum over i < G of g_i(r) p_i,    g_i the G products of the automorphisms below,    p_i a combination of the x_j
+
+(`grouped` makes p_0 .. p_(G-1), `images` makes g_0(r) .. g_(G-1)(r)). The columns x_j are grouped once for all steps; a
+step then pays G - 1 automorphisms of r, as many products as before, and one relinearisation *a group*, where the tree
+above pays one automorphism a group. Without groups it would be one of each an input.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from secure_ds.ckks.parameters import Parameters
 
 T = TypeVar("T")
+
+GROUP = 8
+"""Inputs of a group. Twice as many would halve the rest of the tree, but double the images of r, one set a block."""
 
 
 class Ring(Protocol[T]):
@@ -74,6 +86,11 @@ def galois_elements(parameters: Parameters) -> tuple[int, ...]:
     return (*(2**exponent + 1 for exponent in exponents), conjugation_element(parameters))
 
 
+def group_elements() -> tuple[int, ...]:
+    """Return the elements of the automorphisms inside a group, ascending."""
+    return tuple(2**exponent + 1 for exponent in range(1, GROUP.bit_length()))
+
+
 def conjugation_element(parameters: Parameters) -> int:
     """Return g = 2N - 1: X -> X^g is complex conjugation of every slot."""
     return 2 * parameters.poly_modulus_degree - 1
@@ -86,19 +103,57 @@ def error_growth(degree: int, count: int) -> float:
     adds its own. So a_l, the quadratic sum over the nodes at height l, of which there are ceil(count / 2^l) <= count,
     is at most 2 a_(l-1) + sqrt(count), a_0 = sqrt(count); at the root, height log2(N), it is below 2 N sqrt(count).
     """
-    return 2 * degree * math.sqrt(count)
+    return 2 * input_growth(degree, count)
 
 
-def pack(ring: Ring[T], inputs: Callable[[int], T], count: int) -> T:
-    """Pack inputs(0) .. inputs(count - 1) into one element; see the module's rules.
+def input_growth(degree: int, count: int) -> float:
+    """The same for errors of the inputs alone: N sqrt(count). Those of automorphisms alone grow less.
+
+    Over groups of G inputs the tree is lower: read N as N/G and count as the number of groups.
+    """
+    return degree * math.sqrt(count)
+
+
+def group_size(count: int) -> int:
+    """Return G for `count` inputs: `GROUP`, or K if that is smaller."""
+    return min(GROUP, padded_count(count))
+
+
+def grouped(ring: Ring[T], inputs: Sequence[T], size: int) -> list[T]:
+    """Return p_0 .. p_(size - 1) of a group of 1 to `size` inputs, `size` a power of two; absent inputs are zero."""
+    if size == 1:
+        return [inputs[0]]
+    half = size // 2
+    even = grouped(ring, inputs[:half], half)
+    if len(inputs) <= half:
+        return [*even, *(ring.automorphism(value, size + 1) for value in even)]
+    odd = [ring.shift(value, ring.degree // size) for value in grouped(ring, inputs[half:], half)]
+    pairs = list(zip(even, odd, strict=True))
+    minus = (ring.automorphism(ring.subtract(left, right), size + 1) for left, right in pairs)
+    return [*(ring.add(left, right) for left, right in pairs), *minus]
+
+
+def images(ring: Ring[T], value: T, size: int) -> list[T]:
+    """Return g_0(value) .. g_(size - 1)(value), `size` a power of two."""
+    found, reached = [value], 1
+    while reached < size:
+        reached *= 2
+        found += [ring.automorphism(image, reached + 1) for image in found]
+    return found
+
+
+def pack(ring: Ring[T], inputs: Callable[[int], T], count: int, group: int = 1) -> T:
+    """Pack `count` inputs into one element; see the module's rules.
 
     Args:
         ring: arithmetic of the elements.
-        inputs: makes input i; called once for each, in ascending order.
+        inputs: makes the value of group i: input i itself for `group` = 1, else the subtree over inputs from
+            i * group on; called once for each, in ascending order.
         count: number of inputs, 1 to N.
+        group: inputs of a group, `group_size(count)` or 1.
     """
     padded = padded_count(count)
-    packed = _pack_node(ring, inputs, padded, 0, count)
+    packed = _pack_node(ring, inputs, padded, 0, count, group)
     size = padded
     while size < ring.degree:
         size *= 2
@@ -106,14 +161,14 @@ def pack(ring: Ring[T], inputs: Callable[[int], T], count: int) -> T:
     return packed
 
 
-def _pack_node(ring: Ring[T], inputs: Callable[[int], T], size: int, first: int, present: int) -> T:
-    if size == 1:
-        return inputs(first)
+def _pack_node(ring: Ring[T], inputs: Callable[[int], T], size: int, first: int, present: int, group: int) -> T:
+    if size == group:
+        return inputs(first // group)
     half = size // 2
-    even = _pack_node(ring, inputs, half, first, min(present, half))
+    even = _pack_node(ring, inputs, half, first, min(present, half), group)
     if present <= half:
         return ring.add(even, ring.automorphism(even, size + 1))
-    odd = ring.shift(_pack_node(ring, inputs, half, first + half, present - half), ring.degree // size)
+    odd = ring.shift(_pack_node(ring, inputs, half, first + half, present - half, group), ring.degree // size)
     return ring.add(ring.add(even, odd), ring.automorphism(ring.subtract(even, odd), size + 1))
 
 

@@ -174,6 +174,11 @@ class Parameters:
         """
         return Parameters(self.poly_modulus_degree, (*self.primes[:2], self.special_prime))
 
+    @cached_property
+    def products(self) -> Parameters:
+        """The same for levels 0 to 2: the chain on which products with columns are made."""
+        return Parameters(self.poly_modulus_degree, (*self.data_primes[:3], self.special_prime))
+
     def to_json(self) -> dict[str, object]:
         """Return the JSON form: primes as decimal strings, since they exceed 2**53."""
         return {

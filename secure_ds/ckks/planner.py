@@ -39,13 +39,16 @@ from secure_ds.ckks.layers.activation import CubicSigmoid, fit_sigmoid
 from secure_ds.ckks.norm_plan import plan_norm_check
 from secure_ds.ckks.packing import positions
 from secure_ds.ckks.parameters import Parameters
-from secure_ds.ckks.scales import Scales, compute_scales, largest_weight_scale
+from secure_ds.ckks.scales import TREE_LEVEL, Scales, compute_scales, largest_weight_scale
 
 PLAN_FORMAT = "secure-ds/ckks-logistic-plan/2"
-DATA_PRIMES_NEEDED = 4  # the square drops one, the cube one or more, the packed answer one, and stands on the last
+DATA_PRIMES_NEEDED = 4  # the square drops one, products stand on the next three
 DEFAULT_MAX_SIGMA = 256.0
 _MIN_WEIGHT_SCALE = 2**6
-_MAX_WEIGHT_SCALE = 2**16
+_FINE_WEIGHT_SCALE = 2**12  # finer weights change no model
+_MAX_LIFT_BITS = 64
+_WORTH_A_PRIME = 2.0  # an answer of half the length may cost so much of the error bound
+_FINE_ANSWER_SCALE = 2.0**36  # any noise is many steps of such a grid (`privacy.approximation` asks for 2**28)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class CircuitPlan:
         keying: how the columns were encrypted, and whether answers change the key.
         sigmoid: the cubic, fitted on +-radius * (1 + eta).
         scales: scale of every value of the step.
+        answer_level: level of the packed answer.
         rho: bound on |p(z) - y|.
         evaluation_error: bound E on the l2 norm of that part of an answer's error that depends on secrets.
         beta: bound on the l2 norm of the whole error.
@@ -80,6 +84,7 @@ class CircuitPlan:
     keying: Keying
     sigmoid: CubicSigmoid
     scales: Scales
+    answer_level: int
     rho: float
     evaluation_error: float
     beta: float
@@ -113,11 +118,6 @@ class CircuitPlan:
     def input_level(self) -> int:
         """Level of the uploaded columns."""
         return self.parameters.top_level
-
-    @property
-    def answer_level(self) -> int:
-        """Level of the packed answer."""
-        return 0
 
     @property
     def input_bytes(self) -> int:
@@ -155,6 +155,8 @@ class CircuitPlan:
             "linear": self.sigmoid.linear.hex(),
             "cubic": self.sigmoid.cubic.hex(),
             "weight_scale": self.scales.weights,
+            "lift": str(self.scales.lift),
+            "answer_level": self.answer_level,
             "answer_scale": self.answer_scale.hex(),
             "rho": self.rho.hex(),
             "evaluation_error": self.evaluation_error.hex(),
@@ -234,8 +236,19 @@ def plan_logistic(
     z_max = radius * (1 + eta) + radius * input_error
     rho = round_up(0.5 + sigmoid.largest_deviation(z_max))
     answer = n_records * rho * (1 + eta)
-    scales = _choose_scales(parameters, input_scale, sigmoid, answer + 1 + NOISE_TAIL * max_sigma)
-    step = StepError(noise, scales, sigmoid, n_records, n_features, radius, eta, z_max, rho)
+    numbers = (n_records, n_features, radius, eta, z_max, rho)
+
+    def step_error(lift: int, weight_scale: int, answer_level: int) -> StepError:
+        scales = compute_scales(parameters, input_scale, weight_scale, lift, sigmoid, answer_level)
+        return StepError(noise, scales, sigmoid, *numbers, answer_level)
+
+    largest = answer + 1 + NOISE_TAIL * max_sigma
+    choices = _weight_scales(parameters, input_scale, sigmoid, largest)
+    step = _best_step([step_error(*choice, TREE_LEVEL) for choice in choices], secret_part)
+    shorter = step_error(step.scales.lift, step.scales.weights, 0)
+    is_fine = shorter.scales.answer >= _FINE_ANSWER_SCALE
+    if is_fine and shorter.bound(secret_part) <= _WORTH_A_PRIME * step.bound(secret_part):
+        step = shorter
     beta = round_up(step.bound(input_error) + step.rounded_constants() + FLOAT_SLACK * answer)
     if beta > 1:
         raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
@@ -250,7 +263,8 @@ def plan_logistic(
         max_sigma=max_sigma,
         keying=keying,
         sigmoid=sigmoid,
-        scales=scales,
+        scales=step.scales,
+        answer_level=step.answer_level,
         rho=rho,
         evaluation_error=round_up(step.bound(secret_part)),
         beta=beta,
@@ -279,16 +293,25 @@ def flooding_sigma(plan: Circuit, bits: float, tau: int) -> float:
     return math.sqrt(12 * tau) * math.pow(2, bits / 2) * plan.evaluation_error
 
 
-def _choose_scales(parameters: Parameters, input_scale: float, sigmoid: CubicSigmoid, largest: float) -> Scales:
-    weight_scale = min(largest_weight_scale(parameters, input_scale, sigmoid, largest), _MAX_WEIGHT_SCALE)
-    if weight_scale < _MIN_WEIGHT_SCALE:
-        missing = math.log2(_MIN_WEIGHT_SCALE / max(weight_scale, 1)) * 3
+def _weight_scales(
+    parameters: Parameters, input_scale: float, sigmoid: CubicSigmoid, largest: float
+) -> list[tuple[int, int]]:
+    """Return (lift, weight scale) that leave head-room for a sum of `largest`; every lift costs a third in weights."""
+    lifts = [1 << bits for bits in range(_MAX_LIFT_BITS)]
+    found = [(lift, largest_weight_scale(parameters, input_scale, lift, sigmoid, largest)) for lift in lifts]
+    if found[0][1] < _MIN_WEIGHT_SCALE:
+        missing = math.log2(_MIN_WEIGHT_SCALE / max(found[0][1], 1)) * 3
         raise PlanRefused(
             "no_head_room",
-            f"a sum of {largest:.0f} leaves weights a scale of {weight_scale}, {_MIN_WEIGHT_SCALE} at least:"
+            f"a sum of {largest:.0f} leaves weights a scale of {found[0][1]}, {_MIN_WEIGHT_SCALE} at least:"
             f" the modulus lacks {math.ceil(missing)} bits, or the input scale is too large",
         )
-    return compute_scales(parameters, input_scale, weight_scale, sigmoid)
+    fine = [(lift, _FINE_WEIGHT_SCALE) for lift, scale in found if scale >= _FINE_WEIGHT_SCALE]
+    return fine or [(lift, scale) for lift, scale in found if scale >= _MIN_WEIGHT_SCALE]
+
+
+def _best_step(steps: list[StepError], secret_part: float) -> StepError:
+    return min(steps, key=lambda step: step.bound(secret_part))
 
 
 def _check_ranges(parameters: Parameters, radius: float, max_sigma: float) -> None:

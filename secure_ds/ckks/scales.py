@@ -11,7 +11,9 @@ k = -cubic, the residual r = p(z) - 1/2 - v is computed as
 
     Z * (C - rescale(Z^2)) - M * V,    C = linear / k at the scale of the square,    M = cubic scale / input scale,
 
-whose scale is s_z * (s_z^2 / q_L) / k, then rescaled down to level 1.
+whose scale is s_z * (s_z^2 / q_L) / k, then rescaled down to `PRODUCT_LEVEL`. There it meets the columns, which were
+multiplied by the integer `lift` (exact, and it keeps them above the noise of the automorphisms that group them). The
+relinearised product is rescaled once, to `TREE_LEVEL`, where packing takes half the work.
 """
 
 from __future__ import annotations
@@ -23,6 +25,11 @@ from fractions import Fraction
 from secure_ds.ckks.layers.activation import CubicSigmoid
 from secure_ds.ckks.parameters import Parameters
 
+PRODUCT_LEVEL = 2
+"""Level at which residuals meet columns."""
+TREE_LEVEL = 1
+"""Level at which products are packed."""
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -31,34 +38,44 @@ class Scales:
     Attributes:
         inputs: the uploaded columns.
         weights: the clear integers that stand for the weights.
+        lift: the integer that columns are multiplied by before products.
         forward: z1 + J z2, at the top level.
         half: z1 and z2 once they are split, at the top level.
         square: z1**2 and z2**2 after rescaling, one level below.
         cubic: r before its rescalings, on the same level.
-        residual: r at level 1, where it meets the columns.
-        product: r * x at level 1.
-        answer: the released coefficients at level 0 per unit of the gradient; packing doubles it.
+        residual: r at `PRODUCT_LEVEL`, where it meets the columns.
+        columns: the columns there.
+        product: r * x at `PRODUCT_LEVEL`.
+        packed: r * x at `TREE_LEVEL`.
+        answer: the released coefficients per unit of the gradient; packing doubles it.
     """
 
     inputs: float
     weights: int
+    lift: int
     forward: float
     half: float
     square: float
     cubic: float
     residual: float
+    columns: float
     product: float
+    packed: float
     answer: float
 
 
-def compute_scales(parameters: Parameters, input_scale: float, weight_scale: int, sigmoid: CubicSigmoid) -> Scales:
+def compute_scales(
+    parameters: Parameters, input_scale: float, weight_scale: int, lift: int, sigmoid: CubicSigmoid, answer_level: int
+) -> Scales:
     """Follow a step through the chain of primes.
 
     Args:
         parameters: at least four data primes.
         input_scale: scale of the columns.
         weight_scale: integer scale of the weights.
+        lift: integer that columns are multiplied by before products.
         sigmoid: the cubic whose coefficient is folded in.
+        answer_level: 0 or `TREE_LEVEL`.
     """
     primes = parameters.data_primes
     inputs = Fraction(input_scale)
@@ -66,30 +83,36 @@ def compute_scales(parameters: Parameters, input_scale: float, weight_scale: int
     half = 2 * forward
     square = half**2 / primes[-1]
     cubic = half * square / -Fraction(sigmoid.cubic)
-    residual = cubic / math.prod(primes[2:-1])
-    product = residual * inputs
+    residual = cubic / math.prod(primes[PRODUCT_LEVEL + 1 : -1])
+    columns = inputs * lift
+    packed = residual * columns / primes[PRODUCT_LEVEL]
+    answer = 2 * packed if answer_level == TREE_LEVEL else 2 * packed / primes[TREE_LEVEL]
     return Scales(
         inputs=input_scale,
         weights=weight_scale,
+        lift=lift,
         forward=float(forward),
         half=float(half),
         square=float(square),
         cubic=float(cubic),
         residual=float(residual),
-        product=float(product),
-        answer=float(2 * product / primes[1]),
+        columns=float(columns),
+        product=float(residual * columns),
+        packed=float(packed),
+        answer=float(answer),
     )
 
 
 def largest_weight_scale(
-    parameters: Parameters, input_scale: float, sigmoid: CubicSigmoid, largest_answer: float
+    parameters: Parameters, input_scale: float, lift: int, sigmoid: CubicSigmoid, largest_answer: float
 ) -> int:
-    """Return the largest weight scale at which a sum of `largest_answer` does not wrap around at level 1.
+    """Return the largest weight scale at which a sum of `largest_answer` does not wrap around.
 
-    The packed coefficients are 2 * product scale * sum and must stay below half the modulus.
+    The packed coefficients are 2 * packed scale * sum and must stay below half the modulus at `TREE_LEVEL`; rescaling
+    divides both alike.
     """
-    product = Fraction(parameters.modulus(1)) / 4 / Fraction(largest_answer)
-    cubic = product / Fraction(input_scale) * math.prod(parameters.data_primes[2:-1])
+    product = Fraction(parameters.modulus(PRODUCT_LEVEL)) / 4 / Fraction(largest_answer)
+    cubic = product / (Fraction(input_scale) * lift) * math.prod(parameters.data_primes[PRODUCT_LEVEL + 1 : -1])
     half_cubed = cubic * -Fraction(sigmoid.cubic) * parameters.data_primes[-1]
     return math.floor(_cube_root(math.floor(half_cubed)) / Fraction(input_scale) / 2)
 

@@ -44,11 +44,12 @@ class Release:
 
 
 class Attacker:
-    """Solves for the secret, given releases under one key at level 0, where there is one prime."""
+    """Solves for the secret modulo the first prime, which is all it takes, given releases under one key."""
 
     def __init__(self, plan: LogisticPlan) -> None:
         self.parameters = plan.circuit.parameters
         self.degree = self.parameters.poly_modulus_degree
+        self.level = plan.circuit.answer_level
         self.prime = self.parameters.data_primes[0]
         self.field = PrimeField(self.prime)
         self.transform = transform(self.degree, self.prime)
@@ -57,7 +58,7 @@ class Attacker:
         """Return the centred coefficients of the least squares solution."""
         numerator = denominator = np.zeros(self.degree, dtype=np.uint64)
         for release in releases:
-            c0, c1 = (part[0] for part in residues(release.ciphertext, self.parameters, 0))
+            c0, c1 = (part[0] for part in residues(release.ciphertext, self.parameters, self.level))
             mirrored = self.field.montgomery(self._mirror(c1))
             known = self.field.subtract(self._evaluate(release.plaintext), c0)
             numerator = self.field.add(numerator, self.field.multiply(known, mirrored))

@@ -49,7 +49,8 @@ class MaskingEvaluator(LogisticEvaluator):
     def load_block(self, columns: Iterator[bytes], label: bytes) -> None:
         """Load a block as the honest worker does, then mask the columns of the product phase."""
         super().load_block(columns, label)
-        self._backward[-1] = [self._masked(column) for column in self._forward[-1]]
+        masked = [self._masked(column) for column in self._forward[-1]]
+        self._groups[-1] = [self._grouped(masked[first : first + self._group]) for first in self._firsts]
 
     def _masked(self, column: Ciphertext) -> Ciphertext:
         level = self._engine.level(column)
@@ -57,7 +58,7 @@ class MaskingEvaluator(LogisticEvaluator):
         plain, product = sealapi.Plaintext(), sealapi.Ciphertext()
         sealapi.CKKSEncoder(self._context).encode(self._mask.tolist(), prime, plain)
         self._tools.multiply_plain(column, plain, product)
-        return self._engine.drop_to(self._engine.rescale(product, self._plan.input_scale), 1)
+        return self._engine.rescale(product, self._plan.input_scale)
 
 
 def evaluator(hands: Hands, victim: int = VICTIM) -> MaskingEvaluator:

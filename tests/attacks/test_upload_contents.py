@@ -153,7 +153,7 @@ def test_a_column_under_another_key_is_refused(hostile: HostileOwner) -> None:
     require_refused(hostile, hostile.submit(directory))
 
 
-@pytest.mark.parametrize("name", ["relin_tail", "galois_tail"])
+@pytest.mark.parametrize("name", ["relin", "conjugation"])
 def test_evaluation_keys_of_another_secret_are_refused(hostile: HostileOwner, name: str) -> None:
     """Well-formed keys for the wrong secret turn every product into noise."""
     directory = hostile.encrypt()
@@ -166,7 +166,9 @@ def test_the_stated_limit_keys_that_the_check_does_not_use_are_not_found(hostile
     """The owner deceives about their own records alone: their jobs release noise, within budget and paid for."""
     directory = hostile.encrypt()
     with generate_secret_key(FAST.parameters) as foreign:
-        hostile.replace_key(directory, "relin", dict(generate_key_files(FAST.parameters, foreign))["relin"])
+        keys = dict(generate_key_files(FAST.parameters, foreign))
+        for name in ("galois_products", "galois_tail"):
+            hostile.replace_key(directory, name, keys[name])
     view = hostile.submit(directory)
     assert view.state == "ready"
     job = hostile.installation.submit(hostile.caller, view.id, steps=1, radius=4.0)

@@ -9,12 +9,12 @@ from secure_ds.ckks.circuit_error import StepError
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.planner import CircuitPlan, plan_logistic
 
-SHORT_CHAIN = Parameters.from_bits(16384, (60, 60, 20, 60, 60))  # little room above the residual: coarse constants
+SHORT_CHAIN = Parameters.from_bits(16384, (60, 60, 40, 50, 60))  # little room above the residual: coarse constants
 
 
 def plan(radius: float) -> CircuitPlan:
     return plan_logistic(
-        SHORT_CHAIN, input_scale=2.0**38, n_records=100, n_features=5, n_blocks=1, radius=radius, eta=2.0**-6
+        SHORT_CHAIN, input_scale=2.0**36, n_records=100, n_features=5, n_blocks=1, radius=radius, eta=2.0**-6
     )
 
 
@@ -34,6 +34,8 @@ def test_whole_constants_stay_within_their_bound_and_beta_contains_it(radius: fl
     off = step.n_records * (off_factor * z * k / Fraction(scales.square) + off_label * v / label)
     noise = NoiseModel(step.parameters, n_columns=step.n_features + 2, n_blocks=step.n_blocks)
     z_max = radius * (1 + step.eta) + radius * input_error(noise, step)
-    errors = StepError(noise, scales, step.sigmoid, step.n_records, step.n_features, radius, step.eta, z_max, step.rho)
+    errors = StepError(
+        noise, scales, step.sigmoid, step.n_records, step.n_features, radius, step.eta, z_max, step.rho, 0
+    )
     assert 0 < off <= errors.rounded_constants()
     assert step.beta >= errors.bound(input_error(noise, step)) + errors.rounded_constants()

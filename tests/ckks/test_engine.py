@@ -20,14 +20,14 @@ def integers(seed: int) -> list[int]:
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 13])
 def test_packs_constant_coefficients_of_ciphertexts(count: int) -> None:
     ring = keyed()
-    messages = [[value * 2**30 for value in integers(index)] for index in range(count)]
+    messages = [[value * 2**22 for value in integers(index)] for index in range(count)]
     files = [ciphertext_of(PARAMETERS, ring.secret_key, message, 1, 2.0**40) for message in messages]
     packed = ring.engine.save(pack(ring.engine, lambda index: ring.engine.load(files[index]), count))
     decrypted = seal_decryption(PARAMETERS, ring.secret_key, packed)
     for position, message in zip(positions(DEGREE, count), messages, strict=True):
-        assert decrypted[position] == pytest.approx(DEGREE * message[0], abs=2**45)
+        assert decrypted[position] == pytest.approx(DEGREE * message[0], abs=2**38)
     held = set(positions(DEGREE, count))
-    assert max(abs(value) for index, value in enumerate(decrypted) if index not in held) < 2**45
+    assert max(abs(value) for index, value in enumerate(decrypted) if index not in held) < 2**38
 
 
 @pytest.mark.parametrize("exponent", [0, 1, DEGREE // 8, DEGREE // 2, DEGREE - 1])
@@ -51,7 +51,7 @@ def test_integer_products_and_sums_are_exact(factor: int) -> None:
     assert seal_decryption(PARAMETERS, ring.secret_key, shifted) == [message[0] + factor, *message[1:]]
 
 
-@pytest.mark.parametrize("level", [3, 2, 1, 0])
+@pytest.mark.parametrize("level", [4, 3, 2, 1, 0])
 def test_relinearises_at_every_level_with_the_key_of_its_chain(level: int) -> None:
     ring = keyed()
     small = [int(value) for value in np.random.default_rng(3).integers(-3, 4, DEGREE)]

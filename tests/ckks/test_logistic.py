@@ -90,10 +90,10 @@ def test_residual_is_at_the_planned_level_and_scale_and_vanishes_without_a_recor
     label = ring.engine.drop_to(ring.engine.load(data[3, 0]), plan.input_level - 1)
     z = ring.engine.add(products[0], products[1])
     result = ring.engine.save(residual(ring.engine, z, label, plan.scales, plan.sigmoid))
-    found = split(decrypted_slots(ring, result, level=1, scale=plan.scales.residual).conj())
+    found = split(decrypted_slots(ring, result, level=2, scale=plan.scales.residual).conj())
     clear = plan.sigmoid(records.X @ np.array(weights) / plan.scales.weights) - 0.5 - records.v
-    assert np.abs(found[:n] - clear).max() < 1e-4
-    assert np.abs(found[n:]).max() < 1e-4
+    assert np.abs(found[:n] - clear).max() < 1e-3
+    assert np.abs(found[n:]).max() < 1e-3
 
 
 def test_a_circuit_beyond_the_planned_head_room_wraps_around() -> None:
@@ -104,7 +104,12 @@ def test_a_circuit_beyond_the_planned_head_room_wraps_around() -> None:
     largest = np.abs(clear_twin.step(records.X, records.v, weights, plan)).max()
     assert largest > 0.9 * n * plan.rho
     unchecked_scale = plan.scales.weights * 2
-    unchecked = replace(plan, scales=compute_scales(plan.parameters, plan.input_scale, unchecked_scale, plan.sigmoid))
+    unchecked = replace(
+        plan,
+        scales=compute_scales(
+            plan.parameters, plan.input_scale, unchecked_scale, plan.scales.lift, plan.sigmoid, plan.answer_level
+        ),
+    )
     doubled = [2 * weight for weight in weights]
     assert answer_error(keyed(), records, plan, weights) <= plan.beta
     assert answer_error(keyed(), records, unchecked, doubled) > largest / 2

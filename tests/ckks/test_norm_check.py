@@ -189,7 +189,7 @@ def test_refuses_a_tolerance_it_could_not_resolve_and_scales_without_room() -> N
     with pytest.raises(PlanRefused) as refusal:
         norm_plan(eta=2.0**-20)
     assert refusal.value.reason == "eta_too_small"
-    for change in ({"input_scale": 2.0**46}, {"n_labels": 2}, {"n_labels": 65}, {"n_labels": 0}):
+    for change in ({"input_scale": 2.0**50}, {"n_labels": 2}, {"n_labels": 65}, {"n_labels": 0}):
         with pytest.raises(PlanRefused) as refusal:
             norm_plan(**change)
         assert refusal.value.reason == "out_of_range"

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secure_ds.ckks.packing import error_growth, galois_elements, pack, padded_count, positions
+from secure_ds.ckks.packing import (
+    GROUP,
+    error_growth,
+    galois_elements,
+    group_elements,
+    group_size,
+    grouped,
+    images,
+    pack,
+    padded_count,
+    positions,
+)
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import FAST, STRONG
 
@@ -59,6 +70,51 @@ def test_clears_every_other_coefficient(count: int) -> None:
     held = set(range(0, degree, degree // padded_count(count)))
     assert not packed[[index for index in range(degree) if index not in held]].any()
     assert not packed[sorted(held - set(positions(degree, count)))].any()
+
+
+def negacyclic(left: Polynomial, right: Polynomial) -> Polynomial:
+    full = np.convolve(left, right)
+    degree = left.size
+    return full[:degree] - np.append(full[degree:], 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(1, 300), seed=st.integers(0, 2**32 - 1))
+def test_products_packed_before_they_are_made_are_the_same(count: int, seed: int) -> None:
+    """Columns grouped once, then one factor's images: the very polynomial that packing the products gives."""
+    degree = 512
+    rng, group = np.random.default_rng(seed), group_size(count)
+    factor, columns = rng.integers(-9, 9, degree), list(rng.integers(-9, 9, (count, degree)))
+    ring = PlainRing(degree)
+    turned = images(ring, factor, group)
+    assert len(ring.elements) == group - 1
+    assert set(ring.elements) <= set(group_elements())
+
+    def subtree(index: int) -> Polynomial:
+        combinations = grouped(ring, columns[index * group : (index + 1) * group], group)
+        return np.sum([negacyclic(*pair) for pair in zip(turned, combinations, strict=True)], axis=0)
+
+    found = pack(ring, subtree, count, group)
+    expected = np.array([negacyclic(factor, column)[0] for column in columns])
+    assert np.array_equal(found[list(positions(degree, count))], degree * expected)
+
+
+def test_grouping_leaves_an_eighth_of_the_automorphisms_to_each_step() -> None:
+    degree, count = 512, 200
+    ring = PlainRing(degree)
+    pack(ring, lambda index: np.zeros(degree, dtype=np.int64), count, GROUP)
+    assert len(ring.elements) <= count / GROUP + np.log2(degree)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7, 8])
+def test_errors_inside_a_group_are_those_the_proof_counts(count: int) -> None:
+    """Grouping brings a column at most G - 1 automorphisms' errors of norm 1, an image log2(G)."""
+    degree, size = 64, group_size(count)
+    ring, zeros = NoisyRing(degree), np.zeros(degree, dtype=np.int64)
+    in_columns = [float(np.linalg.norm(value)) for value in grouped(ring, count * [zeros], size)]
+    in_images = [float(np.linalg.norm(value)) for value in images(ring, zeros, size)]
+    assert max(in_columns) <= size - 1
+    assert max(in_images) <= np.log2(size)
 
 
 class NoisyRing(PlainRing):

@@ -93,8 +93,8 @@ def test_norms_are_completed_to_one():
 
 def test_progress_counts_every_file(written):
     directory, steps = written
-    assert steps == [(done, 12) for done in range(1, 13)]
-    assert len(list((directory / "blobs").iterdir())) == 12
+    assert steps == [(done, 13) for done in range(1, 14)]
+    assert len(list((directory / "blobs").iterdir())) == 13
 
 
 def test_no_record_is_written_in_any_encoding(written):

@@ -25,7 +25,7 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:81b474bcd34863f22f208d4507483c43a2471be0490cf1f1d43413935e3a7d8d"
+    assert parse(VALID).digest == "sha256:e656ef54e1618620182702c24ec79d693a20d917d02cf08ae5c91961a189dcc1"
 
 
 def test_derived_facts():

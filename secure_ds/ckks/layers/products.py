@@ -1,6 +1,6 @@
-"""The backward pass: the sum over blocks of residual times column, one relinearisation per feature.
+"""The backward pass: sums of products of residuals with columns, one relinearisation for each sum.
 
-Uses no level by itself: the product stays at level 1 until it is packed.
+Uses no level by itself.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from secure_ds.ckks.engine import Ciphertext, Engine
 
 
-def block_products(
-    engine: Engine, residuals: Sequence[Ciphertext], columns: Sequence[Ciphertext], scale: float
+def sum_of_products(
+    engine: Engine, left: Sequence[Ciphertext], right: Sequence[Ciphertext], scale: float
 ) -> Ciphertext:
-    """Return sum over blocks of residuals[b] * columns[b] at `scale`, relinearised once.
+    """Return sum_i left[i] * right[i] at `scale`, relinearised once.
 
     Args:
         engine: arithmetic.
-        residuals: one ciphertext per block.
-        columns: the same feature's ciphertext in each block, at the residuals' level.
-        scale: scale of the product.
+        left: at least one ciphertext.
+        right: as many, at the same level.
+        scale: scale of the products.
     """
     total: Ciphertext | None = None
-    for block_residual, column in zip(residuals, columns, strict=True):
-        total = engine.accumulate(total, engine.multiply(block_residual, column, scale))
+    for one, other in zip(left, right, strict=True):
+        total = engine.accumulate(total, engine.multiply(one, other, scale))
     if total is None:
-        raise ValueError("a product needs at least one block")
+        raise ValueError("a sum of products needs at least one")
     return engine.relinearise(total)

@@ -5,22 +5,20 @@ Rules kept here:
      coefficients folded into scales (see `scales`). The halves meet again, as r1 - J r2, before the second
      relinearisation.
   2. A place without a record (z = v = 0) has residual 0: p is odd about 1/2, so the ragged last block needs no mask.
-  3. The result is at level 1, where the product with the columns follows.
+  3. The result is at `PRODUCT_LEVEL`, where the product with the columns follows.
 """
 
 from __future__ import annotations
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.layers.activation import CubicSigmoid
-from secure_ds.ckks.scales import Scales
-
-OUTPUT_LEVEL = 1
+from secure_ds.ckks.scales import PRODUCT_LEVEL, Scales
 
 
 def residual(
     engine: Engine, z: Ciphertext | None, label: Ciphertext, scales: Scales, sigmoid: CubicSigmoid
 ) -> Ciphertext:
-    """Return r1 - J r2 with r = p(z) - 1/2 - v, at level 1.
+    """Return r1 - J r2 with r = p(z) - 1/2 - v, at `PRODUCT_LEVEL`.
 
     Args:
         engine: arithmetic.
@@ -63,7 +61,7 @@ def _cube(engine: Engine, z: Ciphertext, scales: Scales, sigmoid: CubicSigmoid) 
 
 def _rescale_to_output(engine: Engine, value: Ciphertext, scales: Scales) -> Ciphertext:
     scale = scales.cubic
-    for level in range(engine.level(value), OUTPUT_LEVEL, -1):
-        scale = scales.residual if level == OUTPUT_LEVEL + 1 else scale / engine.parameters.data_primes[level]
+    for level in range(engine.level(value), PRODUCT_LEVEL, -1):
+        scale = scales.residual if level == PRODUCT_LEVEL + 1 else scale / engine.parameters.data_primes[level]
         value = engine.rescale(value, scale)
     return value
