@@ -25,7 +25,7 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:fcf68174aa05400471955a99d18e5d9e9665d47ffdd442a82cbc8cab9d459436"
+    assert parse(VALID).digest == "sha256:f5a1ef8e91b830377f9e6f2257506281e7dcb689170f18d26a0ab307375c931e"
 
 
 def test_derived_facts():
