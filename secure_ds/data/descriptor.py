@@ -243,11 +243,18 @@ class DatasetDescriptor(_Closed):
             raise ValueError("a data set has either a sealed key of its own or a group")
         if self.group is not None and (self.encryption != PUBLIC_KEY or self.rotation is not None):
             raise ValueError("under the key of a group, records are encrypted with its public key, and never rotated")
-        if self.results_key is not None:
-            results_point(self.results_key)
+        self._check_results_key()
         self._check_blocks()
         self._check_keys()
         return self
+
+    def _check_results_key(self) -> None:
+        """Under a group's key others' records decrypt too: nothing without noise leaves it, for whoever asks."""
+        if self.results_key is None:
+            return
+        results_point(self.results_key)
+        if self.group is not None:
+            raise ValueError("under the key of a group there are no results without noise, and so no results_key")
 
     def _check_scale(self) -> None:
         scale = self.scale
