@@ -36,6 +36,7 @@ GUARDRAILS = frozenset(
         "data-set-not-ready",
         "data-set-not-uploading",
         "data-set-state-unknown",
+        "noise-free-for-the-owner-alone",
         "other-tenant",
         "outside-the-custodian",
         "outside-the-use-case",

@@ -45,6 +45,8 @@ class Context:
     purpose: str | None = None
     collaboration: str | None = None
     """The collaboration that a job names."""
+    release: str | None = None
+    """`private` or `to_owner`: whether answers carry noise, or are sealed to the data's owner without any."""
     epsilon_asked: int | None = None
     """Units of 1e-6; see `epsilon_in_micro`."""
     epsilon_left: int | None = None

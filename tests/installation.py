@@ -98,7 +98,10 @@ class Installation:
         """Make a package on the owner's side."""
         point = base64.b64decode(self.services.public_keys().sealing_key)
         custodian_key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-        write_package(directory, records, declaration(records, **choices), custodian_key, upload_key)
+        results_key = choices.pop("results_key", None)
+        assert results_key is None or isinstance(results_key, str)
+        declared = declaration(records, **choices)
+        write_package(directory, records, declared, custodian_key, upload_key, results_key=results_key)
         return Package(directory, upload_key.public_key())
 
     def register(self, caller: Caller, package: Package, directory: Path) -> DatasetView:

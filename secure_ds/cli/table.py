@@ -64,6 +64,10 @@ JOB = LazyGroup(
             f"{_COMMANDS}.job.recheck:recheck",
             "Recompute a job's steps from the ciphertexts, and compare what was decrypted.",
         ),
+        "statistics": Row(
+            f"{_COMMANDS}.job.statistics:statistics",
+            "Open exact statistics that were sealed to you, the data's owner, and solve them.",
+        ),
     },
 )
 

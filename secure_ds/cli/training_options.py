@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from secure_ds.wire.jobs import Algorithm
+from secure_ds.wire.jobs import Algorithm, Release
 
 _OPTIONS = [
     click.argument("dataset_id", required=False),
@@ -26,6 +26,13 @@ _OPTIONS = [
     click.option("--momentum", type=float, help="Else a rule chooses."),
     click.option("--hidden-units", type=int, help="Units of a hidden layer; else a rule chooses."),
     click.option("--seed", type=int, help="Public seed of the weights that a network begins with."),
+    click.option(
+        "--release",
+        type=click.Choice(get_args(Release)),
+        default=get_args(Release)[0],
+        show_default=True,
+        help="to_owner: exact statistics of your own data set, sealed to your results key; least squares only.",
+    ),
     click.option(
         "--dual-evaluation", is_flag=True, help="Workers of two trust domains must evaluate every step alike."
     ),

@@ -110,6 +110,7 @@ def write_package(
     custodian_key: ec.EllipticCurvePublicKey,
     upload_key: Ed25519PrivateKey,
     progress: Progress = lambda done, total: None,
+    results_key: str | None = None,
 ) -> DatasetDescriptor:
     """Encrypt records into a new package, with fresh CKKS keys.
 
@@ -120,6 +121,7 @@ def write_package(
         custodian_key: P-256 key that the CKKS secret key is sealed to.
         upload_key: signs the descriptor.
         progress: told about every file written.
+        results_key: the owner's key for results without noise (`own_statistics`), a point in hexadecimal; None: none.
 
     Raises:
         InvalidPackage: the directory is not empty.
@@ -146,6 +148,7 @@ def write_package(
         group=None,
         evaluation_keys=keys,
         blocks=blocks,
+        results_key=results_key,
     )
     (directory / SEALED_KEY_FILE).write_bytes(sealed)
     write_last(directory / DESCRIPTOR_FILE, sign_descriptor(descriptor, upload_key))
@@ -163,6 +166,7 @@ def describe(
     group: GroupReference | None,
     evaluation_keys: tuple[KeyFile, ...],
     blocks: tuple[ColumnBlock, ...],
+    results_key: str | None = None,
 ) -> DatasetDescriptor:
     """Put the owner's decisions and what was written for them together, to be signed."""
     return DatasetDescriptor(
@@ -179,6 +183,7 @@ def describe(
         input_scale=declaration.profile.input_scale.hex(),
         eta=declaration.profile.eta.hex(),
         upload_key=upload_key.public_key().public_bytes_raw().hex(),
+        results_key=results_key,
         sealed_key=sealed_key,
         group=group,
         evaluation_keys=evaluation_keys,

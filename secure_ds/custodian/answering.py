@@ -36,6 +36,7 @@ from secure_ds.custodian.grants import (
 from secure_ds.custodian.held_keys import Holding, require_not_rotated, unwrapped
 from secure_ds.custodian.journal import Confirmation, Spend
 from secure_ds.jobs.evaluation import Attestation
+from secure_ds.training.encrypted.least_squares.sealed import sealed_answer
 from secure_ds.training.encrypted.plan import EncryptedPlan, state_digest
 from secure_ds.training.encrypted.release import Release, digest_of
 from secure_ds.wire.custodian import StepAnswer, StepQuestion
@@ -45,6 +46,8 @@ NOT_OF_FORM = "the ciphertexts are not of the form that the plan prescribes"
 
 def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer:
     """Return the noisy sums of a step; the same question gets the same answer for ever.
+
+    Where the plan has a recipient, the sums are exact and sealed to that key: only the owner of the data can open them.
 
     Raises:
         GrantInvalid, KeyUnknown, PlanMismatch: the question is not about a job this custodian consented to.
@@ -71,6 +74,8 @@ def answer_step(context: CustodianContext, question: StepQuestion) -> StepAnswer
     decisions = require_allowed(context, holdings, granted)
     _spend(context, holdings, plan, question, digest, witnesses)
     answer = _decrypt(context, holdings[0], plan.releases(question.step), ciphertexts)
+    if plan.recipient is not None:
+        answer = sealed_answer(plan, question.job_id, answer)
     _remember(context, zip(holdings, decisions, strict=True), question, digest, answer)
     deliver(context)
     return StepAnswer(step=question.step, answer=[str(value) for value in answer], replayed=False)

@@ -70,6 +70,12 @@ class LimitExceeded(CustodianRefusal):
     recorded = True
 
 
+class NotTheOwner(CustodianRefusal):
+    """Somebody else than the owner of the data asks for statistics without noise."""
+
+    code = "not_the_owner"
+
+
 class PlanMismatch(CustodianRefusal):
     """The plan is not the one the custodian computes from descriptor and request."""
 

@@ -17,7 +17,14 @@ from secure_ds.ckks.errors import PlanRefused
 from secure_ds.custodian.confirmation import require_evaluators
 from secure_ds.custodian.consents import require_consents
 from secure_ds.custodian.context import CustodianContext, ask_policy, entry, log_now
-from secure_ds.custodian.errors import DataMismatch, GrantInvalid, LimitExceeded, NotVerified, PlanMismatch
+from secure_ds.custodian.errors import (
+    DataMismatch,
+    GrantInvalid,
+    LimitExceeded,
+    NotTheOwner,
+    NotVerified,
+    PlanMismatch,
+)
 from secure_ds.custodian.facts import key_facts
 from secure_ds.custodian.held_keys import Holding, held_keys, norms_passed, require_not_rotated
 from secure_ds.custodian.keyring import GRANTS
@@ -36,8 +43,8 @@ def grant(context: CustodianContext, message: GrantRequest) -> Grant:
     """Consent to a job, if its plan is right and the limits of every data set's owner would cover all of it.
 
     Raises:
-        KeyUnknown, KeyRotated, DataMismatch, NotVerified, PlanMismatch, EvaluatorsMissing, ConsentMissing,
-        LimitExceeded, PolicyRefused.
+        KeyUnknown, KeyRotated, DataMismatch, NotVerified, PlanMismatch, EvaluatorsMissing, NotTheOwner,
+        ConsentMissing, LimitExceeded, PolicyRefused.
     """
     holdings = holdings_of_job(context, message)
     require_not_rotated(context, holdings)
@@ -45,6 +52,8 @@ def grant(context: CustodianContext, message: GrantRequest) -> Grant:
         raise NotVerified("the data set has not passed the norm check")
     plan = plan_of_job(context, holdings, message)
     require_evaluators(context, plan)
+    if plan.recipient is not None and message.submitter.id != holdings[0].registration.owner:
+        raise NotTheOwner("statistics without noise are for the owner of the data set alone")
     require_allowed(context, holdings, message)
     require_within_limits(context, holdings, sum(plan.charges), plan.steps)
     payload = message.model_dump_json().encode()

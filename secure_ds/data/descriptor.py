@@ -28,6 +28,7 @@ from secure_ds.ckks.parameters import Parameters
 from secure_ds.core.digest import digest_bytes
 from secure_ds.data.errors import InvalidDescriptor
 from secure_ds.data.feature_maps import FeatureMap
+from secure_ds.data.sealing import results_point
 
 MAX_RECORDS = 2**24
 MAX_PRIOR_DECRYPTIONS = 2**24
@@ -144,6 +145,8 @@ class DatasetDescriptor(_Closed):
         evaluation_keys: every key file the ring needs, in the order of their names.
         blocks: every ciphertext, in order of column, then block.
         upload_key: raw Ed25519 public key that signs this descriptor, hexadecimal.
+        results_key: P-256 public key, an uncompressed point in hexadecimal, that results without noise are sealed to;
+            absent: there are none.
         rotation: of which data set this is the successor, if it is one; see `secure_ds.data.rotation`.
     """
 
@@ -165,6 +168,7 @@ class DatasetDescriptor(_Closed):
     group: GroupReference | None
     evaluation_keys: tuple[KeyFile, ...]
     blocks: tuple[ColumnBlock, ...]
+    results_key: Annotated[str, Field(pattern=r"^04[0-9a-f]{128}$")] | None
     rotation: Rotation | None
 
     @property
@@ -239,9 +243,18 @@ class DatasetDescriptor(_Closed):
             raise ValueError("a data set has either a sealed key of its own or a group")
         if self.group is not None and (self.encryption != PUBLIC_KEY or self.rotation is not None):
             raise ValueError("under the key of a group, records are encrypted with its public key, and never rotated")
+        self._check_results_key()
         self._check_blocks()
         self._check_keys()
         return self
+
+    def _check_results_key(self) -> None:
+        """Under a group's key others' records decrypt too: nothing without noise leaves it, for whoever asks."""
+        if self.results_key is None:
+            return
+        results_point(self.results_key)
+        if self.group is not None:
+            raise ValueError("under the key of a group there are no results without noise, and so no results_key")
 
     def _check_scale(self) -> None:
         scale = self.scale

@@ -71,6 +71,33 @@ class GaussianMechanism:
         }
 
 
+@dataclass(frozen=True)
+class NoNoise:
+    """One release without noise, for somebody who knows the records already; it has the face of `GaussianMechanism`.
+
+    It is charged the least that a ledger can book, 1e-12 of mu squared and one decryption, so that it is counted and
+    recorded like every other.
+
+    Attributes:
+        recipient: who alone can read it, in words for the record.
+    """
+
+    recipient: str
+    sensitivities: tuple[float, ...] = (0.0,)
+    sigma: float = 0.0
+    charges: tuple[int, ...] = (1,)
+    unit: str = "nobody"
+
+    @property
+    def steps(self) -> int:
+        """Number of releases."""
+        return len(self.charges)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the event as it stands in plans."""
+        return {"event": "no_noise", "recipient": self.recipient}
+
+
 def calibrate(sensitivities: tuple[float, ...], units: int, records_per_person: int, least: float) -> GaussianMechanism:
     """Return the mechanism of the least noise that costs at most `units` in total.
 

@@ -96,14 +96,16 @@ def data_of(
 
 
 def decide_for_all(
-    context: ServiceContext, caller: Caller, action: Action, data: JobData, purpose: str
+    context: ServiceContext, caller: Caller, action: Action, data: JobData, body: TrainingRequest
 ) -> dict[str, Decision]:
     """Ask the policies at the edge about every data set; return the decisions by data set.
 
     Raises:
         Denied: one of them may not be used so.
     """
-    circumstances = Context(door=Door.HTTP, purpose=purpose, collaboration=data.collaboration_id)
+    circumstances = Context(
+        door=Door.HTTP, purpose=body.purpose, collaboration=data.collaboration_id, release=body.release
+    )
     return {row.id: decide(context, caller, action, data.facts(row), circumstances) for row in data.datasets}
 
 

@@ -40,6 +40,7 @@ def plan_request(request: TrainingRequest) -> PlanRequest:
         hidden_units=request.hidden_units,
         seed=request.seed,
         dual_evaluation=request.dual_evaluation,
+        release=request.release,
     )
 
 
@@ -63,6 +64,7 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DataFacts:
         prior_decryptions=descriptor.prior_decryptions,
         coordinates=descriptor.coordinates,
         dual_evaluation_required=descriptor.limits.dual_evaluation_required,
+        results_key=descriptor.results_key,
     )
 
 

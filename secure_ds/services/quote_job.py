@@ -46,7 +46,7 @@ def quote_job(context: ServiceContext, caller: Caller, body: TrainingRequest) ->
     """
     with context.store.write() as work:
         data = data_of(context, work, caller, body)
-        decisions = decide_for_all(context, caller, Action.QUOTE_CREATE, data, body.purpose)
+        decisions = decide_for_all(context, caller, Action.QUOTE_CREATE, data, body)
         budgets = {row.id: work.ledger.budget(row.id) for row in data.datasets}
         details = {"epsilon": body.epsilon}
         record_for_all(work, caller, Action.QUOTE_CREATE, None, data.datasets, decisions, details=details)

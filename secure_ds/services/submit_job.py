@@ -53,7 +53,7 @@ def submit_job(context: ServiceContext, caller: Caller, body: JobSubmit, idempot
     once = Idempotency(caller, idempotency_key, body)
     with context.store.write() as work:
         data = data_of(context, work, caller, body)
-        decisions = decide_for_all(context, caller, Action.JOB_SUBMIT, data, body.purpose)
+        decisions = decide_for_all(context, caller, Action.JOB_SUBMIT, data, body)
         if answered := once.answered(work, JobView):
             return _repeated(work, caller, answered, data, decisions)
     plan = _plan(data, body)
@@ -182,6 +182,7 @@ def _admit_on(
         door=Door.USE_CASE,
         purpose=job.purpose,
         collaboration=data.collaboration_id,
+        release=plan.request.release,
         epsilon_asked=max(1, epsilon_in_micro(left.limit.epsilon_of(sum(plan.charges)))),  # no job is free
         epsilon_left=max(1, epsilon_in_micro(left.largest_epsilon)),
     )

@@ -22,6 +22,7 @@ from secure_ds.wire.base import (
 )
 
 # The bounds stand before the validator: behind it they would vanish from the JSON schema.
+Release = Literal["private", "to_owner"]
 Radius = Annotated[float, Field(gt=0, le=4096), BeforeValidator(number_only)]
 LearningRate = Annotated[float, Field(gt=0, le=100_000), BeforeValidator(number_only)]
 Momentum = Annotated[float, Field(ge=0, lt=1), BeforeValidator(number_only)]
@@ -54,6 +55,11 @@ class TrainingRequest(Message):
     momentum: Momentum | None = None
     hidden_units: HiddenUnits | None = None
     seed: Seed | None = Field(default=None, description="public: what a network begins with follows from it")
+    release: Release = Field(
+        default="private",
+        description="`to_owner`, of least squares alone: statistics without noise, sealed to the results key that the"
+        " data set's owner named, who alone may ask; epsilon and delta then mean nothing",
+    )
     dual_evaluation: StrictBool = Field(
         default=False, description="whether workers of two trust domains must evaluate every step alike"
     )

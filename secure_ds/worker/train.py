@@ -23,6 +23,7 @@ from secure_ds.services.run_job import (
     Task,
     ask_custodian,
     certify_model,
+    deliver,
     fail,
     record_model,
     spend_step,
@@ -83,6 +84,8 @@ def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
             answers.append(answer)
             if stopped and len(answers) < plan.steps:
                 return stop(context, task)
+    if plan.recipient is not None:
+        return deliver(context, task)
     feature_map = descriptors[0].feature_map.model_dump(mode="json")
     _finish(context, task, plan, trained_model(plan, answers, descriptors[0].classes, feature_map))
     return None

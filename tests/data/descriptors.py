@@ -56,6 +56,7 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
             for column in range(N_FEATURES + 2)
             for block in range(2)
         ],
+        "results_key": None,
         "rotation": None,
         "group": None,
     } | changes

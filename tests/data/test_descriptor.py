@@ -5,7 +5,9 @@ import tracemalloc
 
 import pytest
 import rfc8785
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from secure_ds.core.private_keys import public_point
 from secure_ds.data.descriptor import MAX_RECORDS, DatasetDescriptor, parse_descriptor
 from secure_ds.data.errors import InvalidDescriptor
 from tests.data.descriptors import PARAMETERS, descriptor_json, digest
@@ -25,7 +27,7 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:e656ef54e1618620182702c24ec79d693a20d917d02cf08ae5c91961a189dcc1"
+    assert parse(VALID).digest == "sha256:f75752eb811965b17aa60dff1e40e1b9f4d5677bd0812711e98aba8f8491e562"
 
 
 def test_derived_facts():
@@ -73,6 +75,13 @@ def with_first(**changes):
 def keys(change):
     return {"evaluation_keys": change(json.loads(json.dumps(VALID["evaluation_keys"])))}
 
+
+RESULTS_KEY = public_point(ec.generate_private_key(ec.SECP256R1()))
+UNDER_A_GROUP = {
+    "sealed_key": None,
+    "group": {"collaboration_id": "collab_" + 26 * "a", "statement_digest": digest(1)},
+    "encryption": "public_key",
+}
 
 BAD = {
     "format": ({"format": "secure-ds/dataset/1"}, "format"),
@@ -123,6 +132,9 @@ BAD = {
     "eta beyond floats": ({"eta": "0x1p+5000"}, "a float can hold"),
     "eta text": ({"eta": "x"}, "hexadecimal"),
     "upload key": ({"upload_key": "zz"}, "upload_key"),
+    "results key": ({"results_key": "04" + 128 * "a"}, "point of P-256"),
+    "results key of another form": ({"results_key": "02" + 64 * "a"}, "results_key"),
+    "results key under a group": (UNDER_A_GROUP | {"results_key": RESULTS_KEY}, "no results without noise"),
 }
 
 

@@ -22,7 +22,7 @@ from secure_ds.training.encrypted.blocks import EncryptedBlocks
 from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan
 from secure_ds.training.encrypted.hidden_layer.quantised import quantise_network
 from secure_ds.training.encrypted.least_squares.evaluation import LeastSquaresEvaluator
-from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan
+from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan, OwnStatisticsPlan
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan
 from secure_ds.training.encrypted.plan import EncryptedPlan
 from secure_ds.training.encrypted.softmax.plan import SoftmaxPlan
@@ -108,6 +108,7 @@ _EVALUATORS: Final[dict[type[EncryptedPlan], Callable[..., StepEvaluator]]] = {
     LogisticPlan: _Logistic,
     SoftmaxPlan: _Softmax,
     LeastSquaresPlan: LeastSquaresEvaluator,
+    OwnStatisticsPlan: LeastSquaresEvaluator,
     HiddenLayerPlan: _HiddenLayer,
 }
 

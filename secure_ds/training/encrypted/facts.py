@@ -40,6 +40,7 @@ class DataFacts:
         prior_decryptions: those that earlier keys of the same files were allowed.
         coordinates: numbers in any one release, at most.
         dual_evaluation_required: whether every step has to be evaluated alike in two trust domains.
+        results_key: the owner's key that results without noise are sealed to, if the owner named one.
     """
 
     dataset_id: str
@@ -59,6 +60,7 @@ class DataFacts:
     prior_decryptions: int
     coordinates: int
     dual_evaluation_required: bool = False
+    results_key: str | None = None
 
     @property
     def tau(self) -> int:

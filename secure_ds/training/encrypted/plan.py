@@ -23,7 +23,7 @@ import numpy.typing as npt
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.core.digest import digest_bytes, digest_json
 from secure_ds.privacy.gdp import epsilon_of
-from secure_ds.privacy.mechanism import GaussianMechanism
+from secure_ds.privacy.mechanism import GaussianMechanism, NoNoise
 from secure_ds.training.encrypted.facts import JobFacts
 from secure_ds.training.encrypted.release import Release
 from secure_ds.training.encrypted.request import PlanRequest
@@ -50,7 +50,7 @@ class EncryptedPlan(ABC):
 
     facts: JobFacts
     request: PlanRequest
-    mechanism: GaussianMechanism
+    mechanism: GaussianMechanism | NoNoise
 
     @property
     def steps(self) -> int:
@@ -81,6 +81,11 @@ class EncryptedPlan(ABC):
     def charges(self) -> tuple[int, ...]:
         """Cost of each step in units of 1e-12 mu^2."""
         return self.mechanism.charges
+
+    @property
+    def recipient(self) -> str | None:
+        """The key that answers are sealed to, where they carry no noise; None where they are for everybody."""
+        return None
 
     @property
     @abstractmethod

@@ -13,7 +13,7 @@ from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan, make
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan, make_least_squares_plan
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan, make_logistic_plan
 from secure_ds.training.encrypted.plan import FORMAT, EncryptedPlan
-from secure_ds.training.encrypted.request import PlanRequest
+from secure_ds.training.encrypted.request import PRIVATE, PlanRequest
 from secure_ds.training.encrypted.softmax.plan import SoftmaxPlan, make_softmax_plan
 
 _MAKERS: Final[dict[str, Callable[[JobFacts, PlanRequest], EncryptedPlan]]] = {
@@ -23,6 +23,7 @@ _MAKERS: Final[dict[str, Callable[[JobFacts, PlanRequest], EncryptedPlan]]] = {
     HiddenLayerPlan.algorithm: make_hidden_layer_plan,
 }
 ALGORITHMS: Final = tuple(_MAKERS)
+_WITHOUT_NOISE: Final = (LeastSquaresPlan.algorithm,)
 
 
 def make_plan(facts: JobFacts, request: PlanRequest) -> EncryptedPlan:
@@ -31,9 +32,15 @@ def make_plan(facts: JobFacts, request: PlanRequest) -> EncryptedPlan:
     Raises:
         PlanRefused: from the circuit's planner, or `reason` ``out_of_range`` (a setting), ``above_limit`` (more than
             an owner ever allows), ``too_many_steps`` (more than the key may decrypt), ``noise_grid_too_coarse``,
-            ``unknown_algorithm``, ``wrong_number_of_classes``.
+            ``iterative_without_noise``, ``unknown_algorithm``, ``wrong_number_of_classes``.
         InvalidPrivacyParameter, DeltaTooSmall: epsilon or delta cannot be accounted.
     """
+    if request.release != PRIVATE and request.algorithm not in _WITHOUT_NOISE:
+        raise PlanRefused(
+            "iterative_without_noise",
+            f"{request.algorithm} answers at every step, and without noise answers tell the records: nothing iterative"
+            f" runs without it; the owner of the data may ask {', '.join(_WITHOUT_NOISE)} for exact statistics",
+        )
     if request.algorithm not in _MAKERS:
         raise PlanRefused("unknown_algorithm", f"algorithm must be one of {', '.join(ALGORITHMS)}")
     return _MAKERS[request.algorithm](facts, request)

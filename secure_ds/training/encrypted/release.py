@@ -37,7 +37,7 @@ class Release:
         scale: the scale it must state.
         positions: coefficients that are read; no other may be.
         variances: parameter of the discrete Gaussian added to each, in units of the answer's integers squared, or of
-            the steps of `rounding`.
+            the steps of `rounding`; 0 for none, in plans whose answers are sealed to their recipient.
         step: what is read is rounded to multiples of this, the public grid.
         rounding: units to round to before noise is added; None adds noise to what is decrypted as it is.
     """
@@ -54,12 +54,16 @@ class Release:
         return [
             value
             for variance, run in groupby(self.variances)
-            for value in sample_discrete_gaussian(variance, sum(1 for _ in run), random)
+            for value in _noise(variance, sum(1 for _ in run), random)
         ]
 
     def to_grid(self, value: int) -> int:
         """Round an integer of the answer to the public grid; halves go up."""
         return (2 * value + self.step) // (2 * self.step)
+
+
+def _noise(variance: int, count: int, random: RandomBits) -> list[int]:
+    return sample_discrete_gaussian(variance, count, random) if variance else count * [0]
 
 
 def split_answer(releases: Sequence[Release], answer: Sequence[int]) -> Iterator[tuple[Release, Sequence[int]]]:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-_ALWAYS: Final = frozenset({"algorithm", "epsilon", "delta", "purpose", "dual_evaluation"})
+PRIVATE: Final = "private"
+TO_OWNER: Final = "to_owner"
+_ALWAYS: Final = frozenset({"algorithm", "epsilon", "delta", "purpose", "dual_evaluation", "release"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class PlanRequest:
         epsilon: privacy of this job's releases together, at `delta`.
         delta: the failure probability that goes with epsilon.
         purpose: what the model is for.
+        release: `private` (with noise), or `to_owner`: without, sealed to the data's owner.
         dual_evaluation: whether workers of two trust domains have to evaluate every step alike.
         steps: number of steps.
         radius: bound on the norm of the weights.
@@ -35,6 +38,7 @@ class PlanRequest:
     hidden_units: int | None = None
     seed: int | None = None
     dual_evaluation: bool = False
+    release: str = PRIVATE
 
     @property
     def overrides(self) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from secure_ds.cli.connection import Session, connected
 from secure_ds.cli.progress import counted
 from secure_ds.client.declaration import read_declaration
 from secure_ds.client.group import fetch_group, write_group_package
+from secure_ds.client.own_statistics import results_key as own_key
 from secure_ds.client.owner import sealing_key
 from secure_ds.client.package import write_package
 from secure_ds.client.upload_key import load_upload_key, make_upload_key
+from secure_ds.core.private_keys import public_point
 
 
 class Encrypted(BaseModel):
@@ -35,10 +37,21 @@ class Encrypted(BaseModel):
 @click.option(
     "--collaboration", metavar="ID", help="Encrypt under the key of this collaboration, which the custodian made."
 )
+@click.option(
+    "--results-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Your key for statistics without noise (`job statistics`); made where there is none. Else there will be none.",
+)
 @upload_key_option
 @connected
 def encrypt(
-    session: Session, records: Path, declaration: Path, out: Path, collaboration: str | None, upload_key: Path | None
+    session: Session,
+    records: Path,
+    declaration: Path,
+    out: Path,
+    collaboration: str | None,
+    upload_key: Path | None,
+    results_key: Path | None,
 ) -> None:
     """Encrypt records into a package, on this machine alone.
 
@@ -59,7 +72,8 @@ def encrypt(
     loaded, declared = file.read_records(records), file.declaration()
     with counted("encrypting", "files") as progress:
         if collaboration is None:
-            descriptor = write_package(out, loaded, declared, sealing_key(pinned), key, progress)
+            point = public_point(own_key(results_key)) if results_key else None
+            descriptor = write_package(out, loaded, declared, sealing_key(pinned), key, progress, point)
         else:
             group = fetch_group(session.client, collaboration, pinned)
             descriptor = write_group_package(out, loaded, declared, *group, key, progress)

@@ -27,6 +27,7 @@ from secure_ds.ckks.statistics_plan import (
 from secure_ds.core.digest import digest_json
 from secure_ds.privacy.approximation import MIN_SIGMA_ON_GRID
 from secure_ds.privacy.calibration import variance_on_grid
+from secure_ds.privacy.mechanism import NoNoise
 from secure_ds.training.encrypted.facts import JobFacts
 from secure_ds.training.encrypted.least_squares.mechanism import STEPS_PER_UNIT, mechanism_for, sensitivities
 from secure_ds.training.encrypted.least_squares.moments import matrices
@@ -41,7 +42,7 @@ from secure_ds.training.encrypted.plan import (
     require_steps,
 )
 from secure_ds.training.encrypted.release import Release, Rounding, split_answer
-from secure_ds.training.encrypted.request import PlanRequest
+from secure_ds.training.encrypted.request import TO_OWNER, PlanRequest
 
 STATISTICAL_BITS: Final = 2 * (40 - 2.7)
 """s for answers without CKKS error but for an event of probability 2^-40, by the same measure as elsewhere: all answers
@@ -152,14 +153,46 @@ class LeastSquaresPlan(EncryptedPlan):
         ]
 
 
+@dataclass(frozen=True)
+class OwnStatisticsPlan(LeastSquaresPlan):
+    """The statistics without noise, for the owner of the one data set: what the owner could compute from the records.
+
+    The custodian seals the answer to the key that the owner named when signing the data set; nobody else can read it,
+    so nothing is released about anybody, and no model follows that others could have.
+    """
+
+    @property
+    def recipient(self) -> str:
+        """The owner's results key."""
+        (part,) = self.facts.parts
+        return part.results_key or ""
+
+    def state_after(self, answers: Answers) -> FloatArray:
+        """Return zeros: no weights follow from what only its recipient can open."""
+        return np.zeros(self.facts.n_label_columns * self.facts.n_features)
+
+    def details(self) -> dict[str, Any]:
+        """Return the circuit, and whom the answer is for."""
+        return {"circuit": self.circuit.to_json(), "recipient": self.recipient}
+
+    def _release(self, part: Part) -> Release:
+        circuit, without = self.circuit, len(part.pairs) * (0,)
+        positions = circuit.positions(part)
+        return Release(ANSWER_LEVEL, circuit.product_scale, positions, without, 1, Rounding(part.unit, 1))
+
+
 def make_least_squares_plan(facts: JobFacts, request: PlanRequest) -> LeastSquaresPlan:
     """Plan a job of least squares; raises as `planning.make_plan` says, and ``statistics_not_exact``."""
     units = facts.units_for(request.epsilon, request.delta)
     foreign = sorted(request.overrides)
     require(not foreign, f"least squares has no setting {', '.join(foreign)}")
     require_steps(facts, 1)
+    if request.release == TO_OWNER:
+        _require_one_owner_with_a_key(facts)
     circuit = circuit_for(facts)
     require_coordinates(facts, circuit.count)
+    if request.release == TO_OWNER:
+        return OwnStatisticsPlan(facts, request, NoNoise("the owner of the data set"), circuit)
     mechanism = mechanism_for(circuit, units, facts.records_per_person)
     check_headroom(circuit, mechanism.sigma)
     plan = LeastSquaresPlan(facts, request, mechanism, circuit)
@@ -168,6 +201,15 @@ def make_least_squares_plan(facts: JobFacts, request: PlanRequest) -> LeastSquar
             "noise_grid_too_coarse", "so much privacy loss leaves sigma less than 2**28 steps of the grid"
         )
     return plan
+
+
+def _require_one_owner_with_a_key(facts: JobFacts) -> None:
+    if len(facts.parts) != 1:
+        raise PlanRefused("several_owners", "statistics without noise are one owner's, of one data set")
+    if facts.parts[0].results_key is None:
+        raise PlanRefused(
+            "no_results_key", "the owner named no results key when the data set was signed; encrypt it with one"
+        )
 
 
 def circuit_for(facts: JobFacts) -> StatisticsPlan:
