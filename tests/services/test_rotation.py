@@ -36,6 +36,7 @@ from secure_ds.services.errors import (
     PlanInvalid,
     StateConflict,
 )
+from secure_ds.training.encrypted.least_squares.evaluation import LeastSquaresEvaluator
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan
 from secure_ds.training.encrypted.least_squares.twin import clear_answer
 from secure_ds.training.encrypted.planning import plan_from_json
@@ -153,6 +154,8 @@ def test_least_squares_is_rounded_as_exactly_under_the_new_key(tmp_path: Path) -
     plan, steps = plan_from_json(done.plan), installation.services.list_steps(owner.caller, job.id).items
     assert isinstance(plan, LeastSquaresPlan)
     assert plan.facts.keying.rotated
+    together = LeastSquaresEvaluator(plan, [stored_blocks(installation.context, descriptor_of(owner, child))], 2)
+    assert len(together.step(np.zeros(1))) == len(plan.releases(0))  # helpers read the parent's files too
     mapped = on_grid(owner.parent.feature_map.apply(records))
     expected = clear_answer(plan, mapped, records.columns["label"].astype(np.int64), random.Random(7))
     assert [int(value) for value in steps[0].answer or ()] == expected
