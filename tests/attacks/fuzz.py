@@ -122,6 +122,7 @@ class Original:
                 for index, data in enumerate(columns)
             ],
             "rotation": None,
+            "group": None,
         }
 
 
