@@ -14,7 +14,7 @@ from benchmarks.encrypted_step import prepare, random_records
 from benchmarks.rows import Row
 from secure_ds.ckks.decryption import decrypt_released
 from secure_ds.ckks.encryption import encrypt_columns
-from secure_ds.ckks.format import check_ciphertext
+from secure_ds.ckks.input_files import SYMMETRIC_SEEDED, check_input_file
 from secure_ds.ckks.key_files import KEY_NAMES, check_key_file
 from secure_ds.ckks.keys import generate_key_files
 from secure_ds.ckks.planner import CircuitPlan
@@ -44,7 +44,7 @@ def _upload_rows(secret_key: SecretKey, column: np.ndarray) -> list[Row]:
         for name in KEY_NAMES:
             check_key_file(name, keys[name], parameters)
 
-    check = _milliseconds(lambda: check_ciphertext(data, parameters, parameters.top_level, scale))
+    check = _milliseconds(lambda: check_input_file(data, parameters, scale, SYMMETRIC_SEEDED))
     return [
         Row(f"check of an uploaded ciphertext, {len(data) / 2**20:.2f} MiB, every residue", check, "ms"),
         Row(f"check of all key files, {sum(map(len, keys.values())) / 2**20:.1f} MiB", _milliseconds(check_keys), "ms"),

@@ -18,6 +18,7 @@ w = another secret of the same ring *rotates*: ciphertexts under that secret bec
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from secure_ds.ckks.format import KEY_SCALE
 from secure_ds.ckks.key_files import CONJUGATION, GALOIS_PRODUCTS, GALOIS_TAIL, RELIN, RELIN_TAIL
@@ -39,12 +40,13 @@ def generate_secret_key(parameters: Parameters) -> SecretKey:
 
 def generate_public_key(parameters: Parameters, secret_key: SecretKey) -> bytes:
     """Return a public encryption key, SEAL's `PublicKey`: a fresh encryption of zero modulo all primes."""
-    return ciphertext_file(_encryption_of_zero(parameters, secret_key), parameters.key_parms_id, KEY_SCALE)
+    return ciphertext_file(_Target(parameters, secret_key).encryption_of_zero(), parameters.key_parms_id, KEY_SCALE)
 
 
 def generate_relin_keys(parameters: Parameters, secret_key: SecretKey) -> bytes:
     """Return relinearisation keys (for the square of the secret) on the chain of `parameters`."""
-    return keys_file(parameters, [_switching_key(parameters, lambda prime: _square(secret_key, prime), secret_key)])
+    target = _Target(parameters, secret_key)
+    return keys_file(parameters, [target.switching_key(lambda prime: _square(secret_key, prime))])
 
 
 def generate_rotation_key(parameters: Parameters, old: SecretKey, new: SecretKey) -> bytes:
@@ -53,15 +55,16 @@ def generate_rotation_key(parameters: Parameters, old: SecretKey, new: SecretKey
     Written as SEAL's `RelinKeys`: relinearising (c0, 0, c1), (c0, c1) a ciphertext under `old`, gives one under `new`.
     Whoever holds `new` and this file can read everything under `old`.
     """
-    return keys_file(parameters, [_switching_key(parameters, old.evaluations, new)])
+    return keys_file(parameters, [_Target(parameters, new).switching_key(old.evaluations)])
 
 
 def generate_galois_keys(parameters: Parameters, secret_key: SecretKey, elements: Iterable[int]) -> bytes:
     """Return keys for the automorphisms X -> X^g, g in `elements` (odd, 3 to 2N - 1), on the chain of `parameters`."""
+    target = _Target(parameters, secret_key)
     slots: list[list[Residues]] = [[] for _ in range(parameters.poly_modulus_degree)]
     for element in set(elements):
         with secret_key.automorphism(element) as turned:
-            slots[(element - 1) // 2] = _switching_key(parameters, turned.evaluations, secret_key)
+            slots[(element - 1) // 2] = target.switching_key(turned.evaluations)
     return keys_file(parameters, slots)
 
 
@@ -74,28 +77,35 @@ def generate_key_files(parameters: Parameters, secret_key: SecretKey) -> Iterato
     yield RELIN_TAIL, generate_relin_keys(parameters.tail, secret_key)
 
 
-def _switching_key(parameters: Parameters, source: _Polynomial, target: SecretKey) -> list[Residues]:
-    """Return one digit per data prime: encryptions under `target` of P times `source`, modulo that prime alone."""
-    digits = []
-    for index, prime in enumerate(parameters.data_primes):
-        field, words = PrimeField(prime), _encryption_of_zero(parameters, target)
-        lifted = field.multiply(source(prime), field.montgomery(parameters.special_prime % prime))
-        words[0, index] = field.add(words[0, index], lifted)
-        digits.append(words)
-    return digits
+class _Target:
+    """A secret to encrypt under, ready for use modulo every prime of a chain, the special one included."""
+
+    def __init__(self, parameters: Parameters, secret_key: SecretKey) -> None:
+        self.parameters = parameters
+        self._secrets = [PrimeField(prime).montgomery(secret_key.evaluations(prime)) for prime in parameters.primes]
+
+    def encryption_of_zero(self) -> Residues:
+        """Return (2, primes, N): -(a s + e) and a modulo every prime."""
+        error = centred_binomial(self.parameters.poly_modulus_degree)
+        places = zip(self.parameters.primes, self._secrets, strict=True)
+        return np.stack([_masked_error(prime, secret, error) for prime, secret in places], axis=1)
+
+    def switching_key(self, source: _Polynomial) -> list[Residues]:
+        """Return one digit per data prime: encryptions of P times `source`, modulo that prime alone."""
+        special, digits = self.parameters.special_prime, []
+        for index, prime in enumerate(self.parameters.data_primes):
+            field, words = PrimeField(prime), self.encryption_of_zero()
+            lifted = field.multiply(source(prime), field.montgomery(special % prime))
+            words[0, index] = field.add(words[0, index], lifted)
+            digits.append(words)
+        return digits
 
 
-def _encryption_of_zero(parameters: Parameters, secret_key: SecretKey) -> Residues:
-    """Return (2, primes, N): -(a s + e) and a modulo every prime, the special one included."""
-    error = centred_binomial(parameters.poly_modulus_degree)
-    rows = [_masked_error(prime, secret_key.evaluations(prime), error) for prime in parameters.primes]
-    return np.stack(rows, axis=1)
-
-
-def _masked_error(prime: int, secret: Residues, error: np.typing.NDArray[np.int64]) -> Residues:
+def _masked_error(prime: int, secret: Residues, error: npt.NDArray[np.int64]) -> Residues:
+    """Return (2, N): -(a s + e) and a fresh uniform a, for a secret in Montgomery form."""
     field, mask = PrimeField(prime), uniform_residues(prime, secret.size)
     noise = transform(secret.size, prime).forward(field.reduce_signed(error))
-    total = field.add(field.multiply(mask, field.montgomery(secret)), noise)
+    total = field.add(field.multiply(mask, secret), noise)
     return np.stack([field.subtract(np.zeros_like(total), total), mask])
 
 

@@ -34,7 +34,7 @@ from secure_ds.data.descriptor import parse_descriptor
 from secure_ds.data.sealing import seal, sealing_info
 from secure_ds.services.planning import norm_plan_for
 from tests.custodian.offers import public_hex
-from tests.simulators.mutants import Mutant, mutants
+from tests.simulators.mutants import Mutant, mutants, seeded_mutants
 
 RING, SCALE, ETA = Parameters.from_bits(4096, (35, 35, 34)), 2.0**26, 2.0**-6
 RECORDS = 40
@@ -113,6 +113,7 @@ class Original:
             },
             "classes": ["no", "yes"],
             "parameters": RING.to_json(),
+            "encryption": "symmetric_seeded",
             "input_scale": SCALE.hex(),
             "eta": ETA.hex(),
             "evaluation_keys": [{"name": name, **_announced(data)} for name, data in keys.items()],
@@ -120,6 +121,8 @@ class Original:
                 {"column": index // blocks, "block": index % blocks, **_announced(data)}
                 for index, data in enumerate(columns)
             ],
+            "rotation": None,
+            "group": None,
         }
 
 
@@ -133,6 +136,11 @@ def _payload(fields: dict[str, Any]) -> bytes:
 
 def _announced(data: bytes) -> dict[str, Any]:
     return {"digest": digest_bytes(data), "bytes": len(data)}
+
+
+def mutants_of(name: str, data: bytes, seed: int, count: int) -> Iterator[Mutant]:
+    """Mutants of an uploaded file: of a seeded ciphertext, or of a key."""
+    return (seeded_mutants if name == "ciphertext" else mutants)(data, seed, count)
 
 
 class Fuzz:
@@ -153,7 +161,7 @@ class Fuzz:
         body = self.original.registration(self.original.columns)
         path = self._register(body)
         for name, data, share in self._files():
-            for mutant in mutants(data, self.seed, int(count * share)):
+            for mutant in mutants_of(name, data, self.seed, int(count * share)):
                 self._send_unsigned(path, name, data, mutant)
         for mutant in islice(self._changed_descriptors(body), count - self.sent):
             self._refused("unsigned descriptor", self.http.post("/v1/datasets", json=mutant))
@@ -163,7 +171,9 @@ class Fuzz:
         """Send mutants that the owner announces and signs for."""
         before = self.sent
         for name, data, share in self._files():
-            made = (mutant for mutant in mutants(data, self.seed + 1, int(count * share)) if mutant.data != data)
+            made = (
+                mutant for mutant in mutants_of(name, data, self.seed + 1, int(count * share)) if mutant.data != data
+            )
             whole: dict[bytes, Mutant] = {}  # a descriptor announces no file twice
             for mutant in made:
                 if len(mutant.data) != len(data):

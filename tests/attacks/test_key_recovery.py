@@ -26,7 +26,7 @@ from secure_ds.ckks.format import residues
 from secure_ds.ckks.ntt import PrimeField, transform
 from secure_ds.ckks.profiles import BITS_FOR_MORE_ANSWERS, FAST
 from secure_ds.ckks.secret_key import SecretKey
-from secure_ds.custodian.registration import held_key, unwrapped
+from secure_ds.custodian.held_keys import held_key, unwrapped
 from secure_ds.privacy.discrete_gaussian import sample_discrete_gaussian
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan
 from tests.prepared import Hands, Prepared

@@ -90,11 +90,10 @@ def encrypted(ring: Keyed, columns: Array, n_labels: int = 1) -> dict[tuple[int,
 def encrypted_complex(ring: Keyed, values: npt.NDArray[np.complex128]) -> bytes:
     """Encrypt slots of one's own choice, as only a hostile client would."""
     context = seal_context(ring.profile.parameters)
-    plaintext, ciphertext = sealapi.Plaintext(), sealapi.Ciphertext()
+    plaintext = sealapi.Plaintext()
     sealapi.CKKSEncoder(context).encode(values.tolist(), ring.profile.input_scale, plaintext)
     secret = seal_secret_key(ring.profile.parameters, ring.secret_key)
-    sealapi.Encryptor(context, secret).encrypt_symmetric(plaintext, ciphertext)
-    return save(ciphertext)
+    return save(sealapi.Encryptor(context, secret).encrypt_symmetric(plaintext))
 
 
 def loaded_evaluator(ring: Keyed, records: Records, plan: CircuitPlan) -> LogisticEvaluator:

@@ -29,6 +29,15 @@ def test_golden_bytes():
     assert SecretKey(coefficients).to_bytes() == b"SDSK\x01\x0c\x19\x08" + bytes(DEGREE // 4 - 2)
 
 
+@given(st.integers(0, 2**32), st.integers(1, DEGREE - 1), st.integers(1, DEGREE - 1))
+def test_automorphisms_compose_and_permute_evaluations(seed, half, other):
+    first, second = 2 * half + 1, 2 * other + 1
+    turned = key(seed).automorphism(first).automorphism(second)
+    assert turned.to_bytes() == key(seed).automorphism(first * second % (2 * DEGREE)).to_bytes()
+    prime = 40961  # 1 modulo 2N
+    assert sorted(turned.evaluations(prime).tolist()) == sorted(key(seed).evaluations(prime).tolist())
+
+
 @given(st.binary(max_size=64))
 def test_arbitrary_bytes_are_refused_alike(data):
     with pytest.raises(DecryptionFailed, match="could not be decrypted"):

@@ -5,14 +5,18 @@ Every defence is asked for twice, of the service and of the custodian behind it.
 
 import base64
 import json
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.query import EntryFilter
+from secure_ds.ckks.profiles import STATISTICS
+from secure_ds.ckks.record_grid import on_grid
 from secure_ds.client.package import Package
 from secure_ds.client.recheck import recheck, require_certified
 from secure_ds.client.rotation import write_rotation
@@ -20,6 +24,7 @@ from secure_ds.client.verify import verify_model
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller, Role
 from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.records import Records
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.data.signed_descriptor import sign_descriptor
 from secure_ds.services.context import CustodyRefused
@@ -31,6 +36,9 @@ from secure_ds.services.errors import (
     PlanInvalid,
     StateConflict,
 )
+from secure_ds.training.encrypted.least_squares.evaluation import LeastSquaresEvaluator
+from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan
+from secure_ds.training.encrypted.least_squares.twin import clear_answer
 from secure_ds.training.encrypted.planning import plan_from_json
 from secure_ds.wire.custodian import KeyRegistration
 from secure_ds.wire.datasets import DatasetCreate, DatasetView, Envelope
@@ -84,9 +92,13 @@ class Owner:
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Owner:
-    installation = Installation(tmp_path, f"sqlite:///{tmp_path}/service.db")
-    caller, key, directory = installation.caller("alice"), Ed25519PrivateKey.generate(), tmp_path / "package"
-    package = installation.encrypt(directory, random_records(), key, epsilon=LIMIT, max_decryptions=DECRYPTIONS)
+    return owner_of(Installation(tmp_path, f"sqlite:///{tmp_path}/service.db"), random_records(), epsilon=LIMIT)
+
+
+def owner_of(installation: Installation, records: Records, **choices: object) -> Owner:
+    """Take records the whole way to a data set that is ready, and keep the key that signed it."""
+    caller, key, directory = installation.caller("alice"), Ed25519PrivateKey.generate(), installation.home / "package"
+    package = installation.encrypt(directory, records, key, max_decryptions=DECRYPTIONS, **choices)
     installation.register(caller, package, directory)
     installation.upload(caller, package)
     installation.services.finish_upload(caller, package.descriptor.dataset_id)
@@ -128,6 +140,27 @@ def test_the_successor_trains_is_certified_and_rechecked_with_the_parents_files(
     assert [step.agrees for step in old] == [True]
 
 
+def test_least_squares_is_rounded_as_exactly_under_the_new_key(tmp_path: Path) -> None:
+    """One switching more, within the proven half of a unit: the answer is the clear-text twin's to the bit."""
+    installation = Installation(tmp_path, f"sqlite:///{tmp_path}/service.db", noise=random.Random(7))
+    X = np.random.default_rng(1).uniform(-1, 1, (100, 3))
+    records = Records({**{f"x{index}": X[:, index] for index in range(3)}, "label": X.argmax(axis=1).astype(float)})
+    owner = owner_of(installation, records, profile=STATISTICS, classes=("a", "b", "c"))
+    child = owner.rotate()
+    job = installation.submit(owner.caller, child.id, epsilon=EPSILON, algorithm="encrypted_least_squares")
+    installation.run()
+    done = installation.services.show_job(owner.caller, job.id)
+    assert (done.state, done.failure) == ("succeeded", None)
+    plan, steps = plan_from_json(done.plan), installation.services.list_steps(owner.caller, job.id).items
+    assert isinstance(plan, LeastSquaresPlan)
+    assert plan.facts.keying.rotated
+    together = LeastSquaresEvaluator(plan, [stored_blocks(installation.context, descriptor_of(owner, child))], 2)
+    assert len(together.step(np.zeros(1))) == len(plan.releases(0))  # helpers read the parent's files too
+    mapped = on_grid(owner.parent.feature_map.apply(records))
+    expected = clear_answer(plan, mapped, records.columns["label"].astype(np.int64), random.Random(7))
+    assert [int(value) for value in steps[0].answer or ()] == expected
+
+
 def test_no_file_but_the_rotation_key_is_stored_again(owner: Owner) -> None:
     child = owner.rotate()
     folder = owner.installation.home / "blobs" / child.id
@@ -148,7 +181,7 @@ def test_what_was_spent_stays_spent_and_the_new_key_counts_from_zero(owner: Owne
     assert after.tau == DECRYPTIONS + MORE
     request = TrainingRequest(dataset_id=child.id, purpose=PURPOSE, epsilon=LIMIT, delta=1e-5, steps=1, **SETTINGS)
     assert "epsilon" in services.quote_job(owner.caller, request).refusals[0]  # by the service's ledger
-    with pytest.raises(GrantRefused, match="limits that the data's owner signed"):  # by the custodian's journal
+    with pytest.raises(GrantRefused, match="limits that the owner of"):  # by the custodian's journal
         owner.installation.submit(owner.caller, child.id, epsilon=LIMIT, steps=1, **SETTINGS)
     with pytest.raises(PlanInvalid, match=f"only ever decrypt {MORE}"):
         owner.installation.submit(owner.caller, child.id, epsilon=0.5, steps=MORE + 1, **SETTINGS)

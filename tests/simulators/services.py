@@ -147,6 +147,7 @@ class SimulatedService:
         self.failing: dict[str, Exception] = {}
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.datasets: dict[str, DatasetView] = {}
+        self.envelopes: dict[str, Envelope] = {}
         self.collaborations: dict[str, CollaborationView] = {}
         self.blobs: dict[tuple[str, str], tuple[bytearray, int]] = {}
         self.jobs: dict[str, JobView] = {}
@@ -205,6 +206,7 @@ class SimulatedService:
         if dataset_id in self.datasets and idempotency_key not in self.remembered:
             raise StateConflict("this data set is registered already")
         view = self._once(idempotency_key, body, view)
+        self.envelopes[view.id] = body.envelope
         for blob in (*described.get("evaluation_keys", ()), *described.get("blocks", ())):
             self.blobs.setdefault((view.id, blob["digest"]), (bytearray(), blob["bytes"]))
         return self.datasets.setdefault(view.id, view)
@@ -220,7 +222,7 @@ class SimulatedService:
     @_sabotaged
     def show_descriptor(self, caller: Caller, dataset_id: str, /) -> Envelope:
         _own(self.datasets, caller, dataset_id)
-        return Envelope.model_validate(CERTIFICATE)
+        return self.envelopes.get(dataset_id) or Envelope.model_validate(CERTIFICATE)
 
     @_sabotaged
     def show_budget(self, caller: Caller, dataset_id: str, /) -> BudgetView:

@@ -28,13 +28,7 @@ class EncryptedBlocks:
         read: Callable[[FileReference], bytes],
         rotation_key: FileReference | None = None,
     ) -> None:
-        """Take the descriptor, what reads its files, and the rotation key of a data set whose key was rotated.
-
-        Raises:
-            BlobChanged: the key was rotated and no rotation key is named, or the other way round.
-        """
-        if (descriptor.rotation is None) != (rotation_key is None):
-            raise BlobChanged("a data set has a rotation key exactly when it succeeds another one")
+        """Take the descriptor, what reads its files, and the rotation key of a data set that succeeds another one."""
         self.descriptor = descriptor
         self._source = read
         self._rotation_key = rotation_key
@@ -46,10 +40,15 @@ class EncryptedBlocks:
         return Engine(self.descriptor.parameters, keys)
 
     def rotation(self) -> Rotation | None:
-        """Load what moves answers to the key that decrypts, if that is another than the files'. Raises `BlobChanged`.
+        """Load what moves answers to the key that decrypts; None where that is the key of the files.
 
         The custodian made it; whoever swaps it makes answers that decrypt to noise.
+
+        Raises:
+            BlobChanged: it is not what it was, or was not named although the key was rotated.
         """
+        if (self.descriptor.rotation is None) != (self._rotation_key is None):
+            raise BlobChanged("a data set has a rotation key exactly when it succeeds another one")
         if self._rotation_key is None:
             return None
         return Rotation(self.descriptor.parameters, self.read(self._rotation_key))

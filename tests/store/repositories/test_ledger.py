@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,6 +34,19 @@ def test_a_new_budget_is_whole(store: Store, dataset_id: str) -> None:
         assert unit.ledger.budget(dataset_id) == Budget(LIMIT)
     with pytest.raises(AlreadyExists), store.write() as unit:
         unit.ledger.open(dataset_id, LIMIT)
+
+
+def test_a_successor_opens_with_what_was_spent(store: Store, dataset_id: str) -> None:
+    job_id, successor = new_id("job"), add_dataset(store).id
+    with store.write() as unit:
+        unit.ledger.reserve(dataset_id, job_id, (10, 20))
+        unit.ledger.spend(dataset_id, job_id, 0, digest(1))
+        unit.ledger.settle(job_id)
+        longer = replace(LIMIT, releases=LIMIT.releases + 3)
+        unit.ledger.open(successor, longer, unit.ledger.budget(dataset_id))
+    with store.read() as unit:
+        assert unit.ledger.budget(successor) == Budget(longer, 10, 0, LIMIT.releases, 0)
+        assert unit.ledger.spends(successor) == []
 
 
 def test_a_life_of_a_reservation(store: Store, dataset_id: str) -> None:
