@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from secure_ds.ckks.profiles import STRONG
 from secure_ds.client.predict import predict_records
 from secure_ds.client.recheck import recheck
 from secure_ds.client.verify import verify_model
@@ -70,3 +71,27 @@ def test_two_classes_are_refused_with_the_algorithm_to_take(tmp_path: Path) -> N
     quote = installation.services.quote_job(owner, request)
     assert not quote.admissible
     assert "encrypted_logistic_regression" in quote.refusals[0]
+
+
+def test_a_hidden_layer_network_from_records_to_a_verified_model(tmp_path: Path) -> None:
+    installation = Installation(tmp_path, f"sqlite:///{tmp_path}/test.db")
+    owner = installation.caller()
+    descriptor = installation.ready_dataset(owner, three_classes(4000), classes=CLASSES, profile=STRONG)
+    asked = {"algorithm": "encrypted_hidden_layer_network", "steps": 4, "hidden_units": 3, "seed": 3}
+    job = installation.submit(owner, descriptor.dataset_id, epsilon=4.0, **asked)
+    installation.run()
+    done = installation.services.show_job(owner, job.id)
+    assert (done.state, done.failure, done.steps_done) == ("succeeded", None, 4)
+    assert accuracy(installation, done, three_classes(2000, seed=2)) > 0.5  # 0.7 seen, a third by chance
+    weights = installation.services.download_weights(owner, done.model_id or "")
+    assert {name: tensor.shape for name, tensor in read_model(weights).tensors.items()} == {
+        "first": (3, 3),
+        "second": (3, 3),
+        "activation": (1, 2),
+    }
+    certificate = installation.services.download_certificate(owner, done.model_id or "")
+    report = verify_model(certificate, weights, installation.services.public_keys())
+    assert report.passed, report.checks
+    steps = installation.services.list_steps(owner, job.id).items
+    again = recheck([stored_blocks(installation.context, descriptor)], plan_from_json(done.plan), steps, [3])
+    assert [step.agrees for step in again] == [True]

@@ -28,6 +28,7 @@ _ACCEPTED: Final = 1 - 2.0**-37  # what counts as inside: the gap is far above t
 _ORTHOGONAL: Final = 2.0**-46  # cosine of two rows that count as orthogonal
 _NEGLIGIBLE: Final = 2.0**-60  # inner product, in units of radius^2, that moves no singular value near the radius
 _LARGEST: Final = 2.0**400  # squares of larger entries might overflow
+_FLAT: Final = 2.0**60
 _MAX_SWEEPS: Final = 60
 
 
@@ -116,7 +117,9 @@ def _rotate(rows: Rows, rotation: Rows, pair: tuple[int, int], radius: float) ->
 
 def _angle(inner: float, left_square: float, right_square: float) -> tuple[float, float]:
     """Return cosine and sine of the smaller angle that makes two rows orthogonal (Rutishauser 1966)."""
-    cotangent = (right_square - left_square) / (2 * inner)
+    cotangent = (right_square - left_square) / (2 * inner)  # of twice the angle
+    if abs(cotangent) > _FLAT:  # its square might overflow, and adds nothing to it
+        return 1.0, 1 / (2 * cotangent)
     tangent = copysign(1.0, cotangent) / (abs(cotangent) + sqrt(1 + cotangent * cotangent))
     cosine = 1 / sqrt(1 + tangent * tangent)
     return cosine, cosine * tangent
