@@ -148,7 +148,7 @@ def test_what_was_spent_stays_spent_and_the_new_key_counts_from_zero(owner: Owne
     assert after.tau == DECRYPTIONS + MORE
     request = TrainingRequest(dataset_id=child.id, purpose=PURPOSE, epsilon=LIMIT, delta=1e-5, steps=1, **SETTINGS)
     assert "epsilon" in services.quote_job(owner.caller, request).refusals[0]  # by the service's ledger
-    with pytest.raises(GrantRefused, match="limits that the data's owner signed"):  # by the custodian's journal
+    with pytest.raises(GrantRefused, match="signed do not cover this"):  # by the custodian's journal
         owner.installation.submit(owner.caller, child.id, epsilon=LIMIT, steps=1, **SETTINGS)
     with pytest.raises(PlanInvalid, match=f"only ever decrypt {MORE}"):
         owner.installation.submit(owner.caller, child.id, epsilon=0.5, steps=MORE + 1, **SETTINGS)
