@@ -71,10 +71,12 @@ class Terms(_Closed):
     max_decryptions: Annotated[int, Field(ge=1, le=2**20)]
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _in_order_and_distinct(self) -> Self:
         for name in ("purposes", "members"):
             if list(getattr(self, name)) != sorted(set(getattr(self, name))):
                 raise ValueError(f"{name} must be sorted and distinct")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("a class is listed twice")
         return self
 
 

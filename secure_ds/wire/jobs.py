@@ -1,8 +1,8 @@
 """Messages about quotes and jobs."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictBool, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from secure_ds.wire.base import (
     CollaborationId,
@@ -36,11 +36,31 @@ Algorithm = Literal[
 ]
 
 
+_ONE_KIND_OF_DATA: Final[dict[str, Any]] = {  # the rule of `_names_its_data`, as JSON Schema has it
+    "oneOf": [
+        {
+            "required": ["dataset_id"],
+            "properties": {
+                "dataset_id": {"type": "string"},
+                "collaboration_id": {"type": "null"},
+                "dataset_ids": {"type": "null"},
+            },
+        },
+        {
+            "required": ["collaboration_id"],
+            "properties": {"collaboration_id": {"type": "string"}, "dataset_id": {"type": "null"}},
+        },
+    ]
+}
+
+
 class TrainingRequest(Message):
     """What to train and what it may cost. Settings left out come from the algorithm's rule in public numbers.
 
     The data is one data set, or those of a collaboration: all that take part now, or the ones named.
     """
+
+    model_config = ConfigDict(json_schema_extra=_ONE_KIND_OF_DATA)
 
     dataset_id: DatasetId | None = None
     collaboration_id: CollaborationId | None = None

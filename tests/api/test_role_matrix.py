@@ -15,9 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask.testing import FlaskClient
 
 from policies import Action, shipped_directory
+from secure_ds.client.group import consent_to
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Role
+from secure_ds.data.consent import Verdict
 from tests.api.served import Served
+from tests.collaborating import Member, call_for, group_package, terms, upload
 from tests.installation import random_records
 from tests.prepared import SETTINGS
 
@@ -41,6 +44,10 @@ class Clinic:
         package = installation.encrypt(home / "package-open", random_records(), Ed25519PrivateKey.generate())
         installation.register(owner, package, home / "package-open")
         installation.upload(owner, package)
+        statement = call_for(installation, owner, members=["clinic", "ward"])
+        shared = group_package(installation, statement, "clinic", random_records(), key := Ed25519PrivateKey.generate())
+        assert upload(installation, owner, shared) == "ready"
+        self.member = Member(owner, key, shared.descriptor)
         small = package.descriptor.evaluation_keys[-1]
         self.small_blob = package.path(small).read_bytes()
         self.places = {
@@ -50,6 +57,9 @@ class Clinic:
             "small": small.digest,
             "job": job.id,
             "waiting": waiting.id,
+            "collaboration": statement.collaboration_id,
+            "group_file": statement.public_key.digest,
+            "shared": shared.descriptor.dataset_id,
             "model": installation.services.show_job(engineer, job.id).model_id or "",
         }
         self.nowhere = self.places | {
@@ -57,6 +67,8 @@ class Clinic:
             "uploading": new_id("ds"),
             "job": new_id("job"),
             "waiting": new_id("job"),
+            "collaboration": new_id("collab"),
+            "shared": new_id("ds"),
             "model": new_id("model"),
         }
         self.clients = {
@@ -83,6 +95,12 @@ class Operation:
         path = self.path.format(**places)
         if self.action is Action.DATASET_CREATE:
             return client.post(path, json=clinic.served.registration(tenant=tenant))
+        if self.action is Action.COLLABORATION_CREATE:
+            agreed = terms(members=[tenant, "ward"]).model_dump(mode="json")
+            return client.post(path, json=agreed)
+        if self.action in CONSENTS:
+            _, envelope = consent_to(clinic.member.descriptor, CONSENTS[self.action], clinic.member.upload_key)
+            return client.post(path, json={"envelope": json.loads(envelope)})
         if self.method == "PUT":
             return client.put(path, data=clinic.small_blob, **OCTETS)
         body = {name: _placed(value, places) for name, value in (self.body or {}).items()}
@@ -95,6 +113,8 @@ def _placed(value: Any, places: dict[str, str]) -> Any:
 
 BLOBS = "/v1/datasets/{dataset}/blobs/{blob}"
 JOB_BODY = {"dataset_id": "{dataset}", **SMALL_JOB}
+CONSENTS: dict[Action, Verdict] = {Action.COLLABORATION_JOIN: "joined", Action.COLLABORATION_WITHDRAW: "withdrawn"}
+COLLABORATION = "/v1/collaborations/{collaboration}"
 OPERATIONS = {
     "register_dataset": Operation("POST", "/v1/datasets", Action.DATASET_CREATE, (201,)),
     "list_datasets": Operation("GET", "/v1/datasets", Action.DATASET_LIST),
@@ -105,6 +125,13 @@ OPERATIONS = {
     "download_blob": Operation("GET", BLOBS, Action.DATASET_DOWNLOAD),
     "upload_blob": Operation("PUT", "/v1/datasets/{uploading}/blobs/{small}", Action.DATASET_UPLOAD),
     "finish_upload": Operation("POST", "/v1/datasets/{uploading}/finish", Action.DATASET_UPLOAD, (202,)),
+    "create_collaboration": Operation("POST", "/v1/collaborations", Action.COLLABORATION_CREATE, (201,)),
+    "list_collaborations": Operation("GET", "/v1/collaborations", Action.COLLABORATION_LIST),
+    "show_collaboration": Operation("GET", COLLABORATION, Action.COLLABORATION_READ),
+    "show_statement": Operation("GET", COLLABORATION + "/statement", Action.COLLABORATION_READ),
+    "download_group_file": Operation("GET", COLLABORATION + "/files/{group_file}", Action.COLLABORATION_READ),
+    "join_collaboration": Operation("POST", "/v1/datasets/{shared}/join", Action.COLLABORATION_JOIN),
+    "withdraw_from_collaboration": Operation("POST", "/v1/datasets/{shared}/withdraw", Action.COLLABORATION_WITHDRAW),
     "quote_job": Operation("POST", "/v1/quotes", Action.QUOTE_CREATE, body=JOB_BODY),
     "submit_job": Operation("POST", "/v1/jobs", Action.JOB_SUBMIT, (202,), JOB_BODY),
     "list_jobs": Operation("GET", "/v1/jobs", Action.JOB_LIST),
@@ -212,8 +239,8 @@ def test_a_second_owner_of_the_tenant_owns_nothing_of_the_first(clinic: Clinic) 
     """Same tenant, same role, other person: the object is known to exist, and refused."""
     second = clinic.served.user("bob", Role.DATA_OWNER)
     for name in OBJECTS:
-        if OPERATIONS[name].action in (Action.POLICY_EXPLAIN, Action.DATASET_CREATE):
-            continue
+        if OPERATIONS[name].action in (Action.POLICY_EXPLAIN, Action.DATASET_CREATE, Action.COLLABORATION_READ):
+            continue  # about nobody's object, or about what the tenant's owners share
         answer = OPERATIONS[name].call(clinic, second, clinic.places, "clinic")
         assert answer.status_code == 403, name
     assert all_pages(second, "/v1/datasets") == all_pages(second, "/v1/jobs") == []

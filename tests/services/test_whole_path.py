@@ -55,4 +55,4 @@ def test_a_job_whose_epsilon_cannot_be_doubled_is_certified_all_the_same(tmp_pat
     report = verify_model(certificate, weights, installation.services.public_keys())
     assert report.passed
     assert report.claims is not None
-    assert report.claims.privacy.epsilon_for_persons_in_two_data_sets is None
+    assert [each.epsilon for each in report.claims.privacy.persons_in_several] == [None]
