@@ -46,6 +46,7 @@ dev: $(VENV)/.dev ## Make the environment with what tests and checks need as wel
 lock: dev ## Resolve requirements/*.in into the pinned requirements/*.txt.
 	@$(BIN)/pip install --quiet --disable-pip-version-check pip-tools==7.6.2
 	@cd requirements && for name in runtime dev; do CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $$name.in; done
+	@cd requirements && CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) --constraint runtime.txt embeddings.in
 
 clean: ## Remove the environment and every cache.
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .import_linter_cache

@@ -39,7 +39,12 @@ PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[a-z,]+\])?==(\S+)$")
 
 
 # What a process of the service must not even have in memory, by the command that is the process.
-FOREIGN_TO = {"api": {"tenseal", "pkcs11"}, "worker": {"pkcs11"}, "custodian": {"tenseal"}}
+EMBEDDINGS = {"onnxruntime", "tokenizers"}
+FOREIGN_TO = {
+    "api": {"tenseal", "pkcs11", *EMBEDDINGS},
+    "worker": {"pkcs11", *EMBEDDINGS},
+    "custodian": {"tenseal", *EMBEDDINGS},
+}
 
 
 def test_import_contracts_are_kept() -> None:
@@ -123,25 +128,28 @@ def test_files_hold_one_idea() -> None:
 
 def test_everything_imported_is_a_requirement() -> None:
     """No room leans on a package that only another package happens to bring along."""
-    assert _imports_beyond(_named("runtime.in"), python_files(*ROOMS)) == {}
+    assert _imports_beyond(_named("runtime.in") | _named("embeddings.in"), python_files(*ROOMS)) == {}
     assert _imports_beyond(_named("runtime.in") | _named("dev.in"), python_files("tests")) == {}
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev"])
+@pytest.mark.parametrize("name", ["runtime", "embeddings", "dev"])
 def test_locks_hold_what_was_chosen(name: str) -> None:
     chosen, locked = _pins(f"{name}.in"), _pins(f"{name}.txt")
     assert chosen.items() <= locked.items()
 
 
-@pytest.mark.parametrize("name", ["runtime.in", "runtime.txt", "dev.in", "dev.txt"])
+@pytest.mark.parametrize("name", ["runtime.in", "runtime.txt", "embeddings.in", "embeddings.txt", "dev.in", "dev.txt"])
 def test_requirements_name_no_index(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     assert "://" not in text and "--" not in re.sub(r"#.*", "", text)
 
 
 def test_locks_agree() -> None:
-    runtime, dev = _pins("runtime.txt"), _pins("dev.txt")
-    assert all(runtime[name] == version for name, version in dev.items() if name in runtime)
+    runtime, embeddings, dev = (_pins(f"{name}.txt") for name in ("runtime", "embeddings", "dev"))
+    assert all(
+        runtime[name] == version for lock in (embeddings, dev) for name, version in lock.items() if name in runtime
+    )
+    assert embeddings.items() <= (dev | runtime).items()
 
 
 def _lines(paths: Iterator[Path] | list[Path]) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,18 @@ class InvalidDescriptor(DataError):
     code: ClassVar[str] = "invalid_descriptor"
 
 
+class InvalidModel(DataError):
+    """The local model of a feature map is absent, is not the declared one, or does not compute what was declared."""
+
+    code: ClassVar[str] = "invalid_model"
+
+
+class MissingDependency(DataError):
+    """Something optional is not installed; the message names it."""
+
+    code: ClassVar[str] = "missing_dependency"
+
+
 class InvalidStatement(DataError):
     """The statement of a collaboration is malformed or contradicts itself."""
 

@@ -6,10 +6,12 @@ from pydantic import Field
 
 from secure_ds.data.feature_maps.declared_table import DeclaredTable
 from secure_ds.data.feature_maps.declared_vector import DeclaredVector
+from secure_ds.data.feature_maps.local_image_embedding import LocalImageEmbedding
+from secure_ds.data.feature_maps.local_text_embedding import LocalTextEmbedding
 from secure_ds.data.feature_maps.mean_pool_images import MeanPoolImages
 from secure_ds.data.feature_maps.orientation_histograms import OrientationHistograms
 
 PlainMap = Annotated[
-    DeclaredTable | DeclaredVector | MeanPoolImages | OrientationHistograms,
+    DeclaredTable | DeclaredVector | LocalImageEmbedding | LocalTextEmbedding | MeanPoolImages | OrientationHistograms,
     Field(discriminator="map"),
 ]

@@ -171,7 +171,5 @@ def test_breast_cancer_covers_scikit_learns_columns():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(
-        InvalidDescriptor, match="adult, breast_cancer, framingham, mnist_3_vs_8, mnist_orientation_128"
-    ):
+    with pytest.raises(InvalidDescriptor, match="adult, breast_cancer, fetal_health, framingham"):
         declared_feature_map("iris")
