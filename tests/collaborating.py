@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from audit.query import EntryFilter
 from hsm.interface import KeyStore
 from secure_ds.ckks.profiles import FAST
-from secure_ds.client.group import consent_to, open_statement, write_group_package
+from secure_ds.client.group import consent_to, write_group_package
 from secure_ds.client.package import Package
+from secure_ds.client.statement import open_statement
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller, Role
 from secure_ds.data.collaboration import Statement

@@ -13,12 +13,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from hsm.dsse import open_envelope
-from hsm.errors import EnvelopeRejected
 from secure_ds.ckks.encryption import n_blocks
 from secure_ds.ckks.format import check_public_key
 from secure_ds.ckks.input_files import PUBLIC_KEY
@@ -36,24 +32,15 @@ from secure_ds.client.package import (
     write_columns,
     write_last,
 )
+from secure_ds.client.statement import open_statement, signed_by_custodian
 from secure_ds.core.ids import new_id
-from secure_ds.data.collaboration import PAYLOAD_TYPE, Statement, parse_statement
+from secure_ds.data.collaboration import Statement
 from secure_ds.data.consent import JOINED, RECEIPT_TYPE, Consent, Verdict, receipt_of, sign_consent
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.records import Records
 from secure_ds.data.signed_descriptor import sign_descriptor
 from secure_ds.wire.collaborations import ConsentView
 from secure_ds.wire.service import PublicKeys
-
-
-def open_statement(envelope: bytes, pinned: PublicKeys) -> Statement:
-    """Return the statement of a collaboration, as the custodian signed it.
-
-    Raises:
-        UntrustedService: the pinned certificate key did not sign it.
-        InvalidStatement: what it signed is no statement of this version.
-    """
-    return parse_statement(_signed(envelope, PAYLOAD_TYPE, pinned))
 
 
 def fetch_group(client: Client, collaboration_id: str, pinned: PublicKeys) -> tuple[Statement, bytes]:
@@ -149,19 +136,9 @@ def give_consent(
     consent, envelope = consent_to(client.descriptor(dataset_id), verdict, upload_key)
     send = client.join if verdict == JOINED else client.withdraw
     view = send(dataset_id, envelope)
-    if _signed(view.receipt.model_dump_json().encode(), RECEIPT_TYPE, pinned) != receipt_of(consent):
+    if signed_by_custodian(view.receipt.model_dump_json().encode(), RECEIPT_TYPE, pinned) != receipt_of(consent):
         raise UntrustedService("the custodian's receipt is for another consent than was sent")
     return view
-
-
-def _signed(envelope: bytes, payload_type: str, pinned: PublicKeys) -> bytes:
-    key = load_pem_public_key(pinned.certificate_key.encode())
-    if not isinstance(key, EllipticCurvePublicKey):
-        raise UntrustedService("the pinned certificate key is not on P-256; pin the service's keys again")
-    try:
-        return open_envelope(envelope, payload_type, [key]).payload
-    except EnvelopeRejected:
-        raise UntrustedService("this is not signed by the custodian whose keys were pinned") from None
 
 
 def _require_terms(statement: Statement, declaration: Declaration, n_records: int) -> None:

@@ -18,8 +18,12 @@ from audit.verify import TrustedKey, verify_entry_proof
 from hsm.dsse import open_envelope
 from hsm.errors import EnvelopeRejected
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.client.errors import ClientError
+from secure_ds.client.statement import open_statement
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.evaluators import WITNESSES
+from secure_ds.data.consent import open_consent
+from secure_ds.data.errors import DataError
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.training.encrypted.model_file import InvalidModelFile, read_model
 from secure_ds.training.encrypted.planning import plan_from_json
@@ -147,10 +151,32 @@ def _agrees(passed: bool) -> str:
     return "agrees" if passed else "DOES NOT agree"
 
 
+def _check_owners(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
+    """Whether the custodian made the key, and every owner signed for its data set in this collaboration."""
+    claims = statement.predicate
+    if claims.collaboration is None:
+        return Check("owners", len(claims.data) == 1, "one owner, under a key of the data set's own")
+    try:
+        group = open_statement(json.dumps(claims.collaboration).encode(), keys)
+        consents = [open_consent(json.dumps(claim.consent).encode(), claim.upload_key) for claim in claims.data]
+    except (ClientError, DataError) as error:
+        return Check("owners", False, f"the statement or a consent does not hold: {error}")
+    signed = [
+        (consent.collaboration_id, consent.statement_digest, consent.dataset_id, consent.descriptor_digest)
+        for consent in consents
+    ]
+    claimed = [(group.collaboration_id, group.digest, claim.id, claim.descriptor_digest) for claim in claims.data]
+    passed = signed == claimed and all(claim.tenant in group.terms.members for claim in claims.data)
+    return Check(
+        "owners", passed, f"{len(consents)} owners signed for their data in this collaboration: {_agrees(passed)}"
+    )
+
+
 _CHECKS: tuple[Callable[[Statement, bytes, PublicKeys], Check], ...] = (
     _check_weights,
     _check_plan,
     _check_privacy,
     _check_evaluation,
+    _check_owners,
     _check_log,
 )

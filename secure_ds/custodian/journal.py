@@ -299,6 +299,12 @@ class Journal:
         row = self._one(select(groups).where(groups.c.collaboration_id == collaboration_id))
         return None if row is None else Group(**row._mapping)
 
+    def registrations_of(self, collaboration_id: str) -> list[Registration]:
+        """Return the key rows of the data sets under a collaboration's key."""
+        query = select(keys).where(keys.c.collaboration_id == collaboration_id)
+        with self._engine.connect() as connection:
+            return [Registration(**row._mapping) for row in connection.execute(query)]
+
     def consent(self, dataset_id: str) -> ConsentRecord | None:
         """Return the consent that holds for a data set, if its owner ever gave one."""
         query = select(consents).where(consents.c.dataset_id == dataset_id).order_by(consents.c.number.desc()).limit(1)

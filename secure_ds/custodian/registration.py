@@ -106,6 +106,16 @@ def _require_terms(
         require_fits(held_group(context, group.collaboration_id)[1], descriptor)
     except DataError as error:
         raise KeyRejected(str(error)) from error
+    _require_own_files(context, descriptor, group)
+
+
+def _require_own_files(context: CustodianContext, descriptor: DatasetDescriptor, group: GroupReference) -> None:
+    """Refuse ciphertexts that another data set of the group lists already: a thief could have them trained on at the
+    thief's own cost. A copy that was changed on the way is not found (see the threat model)."""
+    own = {block.digest for block in descriptor.blocks}
+    for other in context.journal.registrations_of(group.collaboration_id):
+        if not own.isdisjoint(block.digest for block in open_own_descriptor(other.envelope).blocks):
+            raise KeyRejected("another data set of the collaboration has some of these ciphertexts")
 
 
 def _unseal(

@@ -1,23 +1,29 @@
 """Members against each other: consents of others, keys of other groups, data of others."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secure_ds.ckks.keys import generate_public_key, generate_secret_key
 from secure_ds.client.errors import InvalidDeclaration, UntrustedService
-from secure_ds.client.group import consent_to, open_statement
+from secure_ds.client.group import consent_to
+from secure_ds.client.statement import open_statement
+from secure_ds.core.ids import new_id
 from secure_ds.custodian.consents import take_consent
 from secure_ds.custodian.errors import ConsentRejected
 from secure_ds.custodian.keyring import GRANTS
 from secure_ds.data.collaboration import PAYLOAD_TYPE, Statement
 from secure_ds.data.consent import Consent, sign_consent
+from secure_ds.data.descriptor import parse_descriptor
+from secure_ds.data.signed_descriptor import sign_descriptor
 from secure_ds.services.errors import InvalidConsent, InvalidDescriptor, NotFound
 from secure_ds.wire.collaborations import ConsentGive
 from secure_ds.wire.custodian import ConsentMessage
-from secure_ds.wire.datasets import Envelope
+from secure_ds.wire.datasets import DatasetCreate, Envelope
 from tests.collaborating import Joined, Member, call_for, group_package, joined, upload
 from tests.installation import random_records
 
@@ -121,6 +127,20 @@ def test_a_data_set_that_names_another_groups_statement_is_not_registered(scene:
 
 def _put(directory: Path, digest: str, data: bytes) -> None:
     (directory / digest.removeprefix("sha256:")).write_bytes(data)
+
+
+def test_a_partners_ciphertexts_are_not_registered_as_ones_own(scene: Joined) -> None:
+    """Trained on at the thief's cost, with the thief's consent: the victim's budget would not hold."""
+    as_ones_own = {
+        "dataset_id": new_id("ds"),
+        "tenant": "north",
+        "upload_key": scene.north.upload_key.public_key().public_bytes_raw().hex(),
+    }
+    stolen = parse_descriptor(rfc8785.dumps(scene.south.descriptor.model_dump(mode="json") | as_ones_own))
+    envelope = json.loads(sign_descriptor(stolen, scene.north.upload_key))
+    body = DatasetCreate(envelope=Envelope(**envelope), name="mine")
+    with pytest.raises(InvalidDescriptor, match="another data set of the collaboration"):
+        scene.installation.services.register_dataset(scene.north.owner, body, None)
 
 
 def test_a_tenant_that_is_no_member_gets_no_data_set_in(scene: Joined) -> None:

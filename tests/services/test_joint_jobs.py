@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rfc8785
 
 from secure_ds.client.group import consent_to
 from secure_ds.client.recheck import recheck, require_certified
-from secure_ds.client.verify import verify_model
+from secure_ds.client.verify import signed_statement, verify_model
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Role
 from secure_ds.custodian.journal import Spend
+from secure_ds.custodian.keyring import CERTIFICATES
 from secure_ds.privacy.gdp import epsilon_of
 from secure_ds.services.errors import (
     AccessDenied,
@@ -27,6 +29,7 @@ from secure_ds.services.errors import (
 from secure_ds.services.job_data import NOT_COVERED
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan
 from secure_ds.training.encrypted.planning import plan_from_json
+from secure_ds.wire.certificate import PAYLOAD_TYPE
 from secure_ds.wire.custodian import ConsentMessage
 from secure_ds.wire.datasets import Envelope
 from secure_ds.wire.jobs import TrainingRequest
@@ -100,6 +103,25 @@ def test_a_joint_job_charges_every_owner_and_is_certified_for_all(tmp_path: Path
     twice = epsilon_of(4 * sum(plan.charges), plan.request.delta, 2 * plan.facts.distance)
     assert [(each.data_sets, each.epsilon) for each in claims.privacy.persons_in_several] == [(2, twice)]
     assert any("none of them runs the custodian" in line for line in claims.trust)
+
+
+def test_a_certificate_without_an_owners_own_signature_does_not_verify(scene: Joined) -> None:
+    job = scene.submit()
+    scene.installation.run()
+    certificate, weights = certified(scene, job.id)
+    keyring, pinned = scene.installation.custodian.keyring, scene.installation.services.public_keys()
+    honest = signed_statement(certificate, pinned)
+    assert honest is not None
+    first, second = honest.predicate.data
+    for data in (
+        [first, second.model_copy(update={"consent": first.consent})],
+        [first.model_copy(update={"consent": None}), second],
+    ):
+        predicate = honest.predicate.model_copy(update={"data": data})
+        changed = honest.model_copy(update={"predicate": predicate}).model_dump(mode="json", by_alias=True)
+        forged = keyring.sign(CERTIFICATES, rfc8785.dumps(changed), PAYLOAD_TYPE)
+        report = verify_model(forged, weights, pinned)
+        assert [check.name for check in report.checks if not check.passed] == ["owners"]
 
 
 def test_the_sums_are_over_the_records_of_all_and_can_be_recomputed(scene: Joined) -> None:

@@ -4,7 +4,7 @@ import click
 
 from secure_ds.cli.connection import Session, connected
 from secure_ds.cli.printing import Printer
-from secure_ds.client.group import open_statement
+from secure_ds.client.statement import open_statement
 from secure_ds.wire.collaborations import CollaborationView
 
 

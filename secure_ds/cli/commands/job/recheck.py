@@ -50,7 +50,8 @@ def recheck(session: Session, job_id: str, wanted: tuple[int, ...], packages: tu
     """Recompute a job's steps from the ciphertexts, and compare what was decrypted.
 
     Every file is compared with the digest that the data's owner signed. Without --package the files are downloaded; the
-    service hands out those of your own tenant alone, so members of a collaboration give each other their packages.
+    service hands out those of your own tenant alone. Members of a collaboration give their packages to an auditor who
+    is none of them.
     The steps of a job that succeeded are those of its certificate, verified with the pinned key; of any other job they
     are what the service says, and so is the result.
 
