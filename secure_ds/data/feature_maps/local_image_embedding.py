@@ -95,4 +95,5 @@ def resize(image: FloatArray, side: int, axis: int) -> FloatArray:
     below = np.minimum(places.astype(np.int64), max(count - 2, 0))
     share = np.expand_dims(places - below, tuple(other for other in range(image.ndim) if other != axis))
     above = np.minimum(below + 1, count - 1)
-    return np.take(image, below, axis) * (1 - share) + np.take(image, above, axis) * share
+    resized: FloatArray = np.take(image, below, axis) * (1 - share) + np.take(image, above, axis) * share
+    return resized
