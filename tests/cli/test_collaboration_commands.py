@@ -25,7 +25,7 @@ from tests.cli.conftest import Outcome, Quiet, Shell
 from tests.installation import Installation
 
 MAP = {
-    "map": "declared_bounds",
+    "map": "declared_table",
     "version": 1,
     "columns": [{"name": name, "low": -1.0, "high": 1.0} for name in ("x0", "x1")],
     "unit_ball": {"radius": 1.0, "bias": 0.5},
