@@ -211,4 +211,4 @@ def _refused_budget(error: BudgetExceeded | ReleasesExceeded, caller: Caller, da
         facts = {"epsilon_left": error.largest_epsilon}
         return BudgetRefused(str(error), remedy="ask for a smaller epsilon", facts=facts)
     left = {"decryptions_left": error.available}
-    return BudgetRefused(str(error), remedy="ask for fewer steps, or encrypt the data anew", facts=left)
+    return BudgetRefused(str(error), remedy="ask for fewer steps; the owner of a key can rotate it", facts=left)
