@@ -1,4 +1,4 @@
-"""What the twins in the clear share: labels as owners encrypt them, and answers as the custodian gives them."""
+"""What the twins in the clear share: labels as owners encrypt them, and sums as the custodian answers them."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,21 +21,24 @@ def label_vectors(labels: npt.NDArray[np.int64], n_classes: int) -> FloatArray:
     return one_hot - 1.0 / n_classes
 
 
-def clear_answer(plan: IterativePlan, step: int, sums: FloatArray, noise: RandomBits | None) -> list[int]:
-    """Return the answer that a custodian gives to these exact sums.
+def clear_mean_gradient(plan: IterativePlan, step: int, sums: FloatArray, noise: RandomBits | None) -> FloatArray:
+    """Return what a job learns of the mean gradient when these are the exact sums.
 
     Args:
         plan: the plan.
         step: the step.
         sums: flat, in the order of the step's releases.
-        noise: source of the discrete Gaussian; None adds none, and the answer is then not private.
+        noise: source of the discrete Gaussian, after which the answer is rounded to the public grid as a custodian's
+            is; None adds none and rounds nothing, and the result is then not private.
     """
+    if noise is None:
+        return sums / plan.normaliser
     rest = iter(sums.tolist())
-    return [value for release in plan.releases(step) for value in _released(release, rest, noise)]
+    answer = [value for release in plan.releases(step) for value in _released(release, rest, noise)]
+    return plan.mean_gradient(step, answer)
 
 
-def _released(release: Release, rest: Iterator[float], noise: RandomBits | None) -> Iterator[int]:
+def _released(release: Release, rest: Iterator[float], noise: RandomBits) -> Iterator[int]:
     scale = Fraction(release.scale)
-    drawn = [0] * len(release.positions) if noise is None else release.draw_noise(noise)
-    for extra in drawn:
+    for extra in release.draw_noise(noise):
         yield release.to_grid(round(Fraction(next(rest)) * scale) + extra)

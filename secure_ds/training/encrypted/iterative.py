@@ -65,7 +65,7 @@ class IterativePlan(EncryptedPlan):
         Raises:
             ValueError: an answer does not have the integers that its releases have.
         """
-        return [self._mean_gradient(step, answer) for step, answer in enumerate(answers)]
+        return [self.mean_gradient(step, answer) for step, answer in enumerate(answers)]
 
     def details(self) -> dict[str, Any]:
         """Return settings, circuit, noise and grid."""
@@ -85,7 +85,8 @@ class IterativePlan(EncryptedPlan):
         """Return parameter of the discrete Gaussian and step of the public grid (sigma / 1024) at that scale."""
         return variance_on_grid(self.sigma, scale), release_step(self.sigma, scale)
 
-    def _mean_gradient(self, step: int, answer: Sequence[int]) -> FloatArray:
+    def mean_gradient(self, step: int, answer: Sequence[int]) -> FloatArray:
+        """Return what a step's answer says of the mean gradient. Raises `ValueError` as `mean_gradients` does."""
         sums = [
             value * release.step / release.scale
             for release, share in split_answer(self.releases(step), answer)

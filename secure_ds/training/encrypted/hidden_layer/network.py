@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from secure_ds.training.encrypted.hidden_layer.rule import HiddenLayerSettings
+from secure_ds.training.encrypted.replay import Replay
 from secure_ds.training.encrypted.spectral import project_spectral
 
 FloatArray = npt.NDArray[np.float64]
@@ -48,6 +49,12 @@ class Network(NamedTuple):
         return cls(state[:split].reshape(first), state[split:].reshape(second))
 
 
+State = tuple[Network, Network]
+"""Weights and velocity."""
+
+_REPLAY: Final[Replay[State]] = Replay()
+
+
 def initial_network(settings: HiddenLayerSettings, first: Shape, second: Shape) -> Network:
     """Return the public beginning: W1 with orthogonal rows (or columns) of length R1, W2 = 0."""
     drawn = hashlib.shake_256(_SEED_TAG + f"{settings.seed} {first[0]} {first[1]}".encode())
@@ -72,13 +79,17 @@ def network_after(
     Returns:
         Weights in both balls. The same bits on every machine.
     """
-    network = initial_network(settings, first, second)
-    velocity = Network(np.zeros(first), np.zeros(second))
-    for gradient in gradients:
+
+    def advance(state: State, gradient: FloatArray) -> State:
+        network, velocity = state
         parts = _gradient(gradient, first, second)
         velocity = Network(*(settings.momentum * u + g for u, g in zip(velocity, parts, strict=True)))
-        network = _moved(settings, network, velocity)
-    return network
+        return _moved(settings, network, velocity), velocity
+
+    def beginning() -> State:
+        return initial_network(settings, first, second), Network(np.zeros(first), np.zeros(second))
+
+    return _REPLAY.after(f"hidden layer {settings} {first} {second}", beginning, gradients, advance)[0]
 
 
 def _gradient(gradient: FloatArray, first: Shape, second: Shape) -> Network:

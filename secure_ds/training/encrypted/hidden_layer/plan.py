@@ -13,7 +13,7 @@ to k records, and (epsilon, delta)-DP as stated once the distance to the ideal m
 drew the noise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -57,8 +57,11 @@ class HiddenLayerPlan(IterativePlan):
 
     def network_after(self, answers: Answers) -> Network:
         """Return the weights that follow from the first answers, in both balls."""
-        shape = self.circuit.shape
-        return network_after(self.settings, shape.first, shape.second, self.mean_gradients(answers))
+        return self.network_from(self.mean_gradients(answers))
+
+    def network_from(self, gradients: Iterable[FloatArray]) -> Network:
+        """Return the weights that follow from the first mean gradients, flat: those for W2 before those for W1."""
+        return network_after(self.settings, self.circuit.shape.first, self.circuit.shape.second, gradients)
 
     def network(self, state: FloatArray) -> Network:
         """Return the weights of a flat state."""
@@ -78,7 +81,14 @@ class HiddenLayerPlan(IterativePlan):
 def make_hidden_layer_plan(facts: JobFacts, request: PlanRequest) -> HiddenLayerPlan:
     """Plan a job of a one-hidden-layer network; raises as `planning.make_plan` says."""
     units = facts.units_for(request.epsilon, request.delta)
-    settings = _settings(facts, request, units)
+    rule = settings_for(facts.n_records, facts.n_features, units, facts.records_per_person)
+    return plan_with(facts, request, rule)
+
+
+def plan_with(facts: JobFacts, request: PlanRequest, rule: HiddenLayerSettings) -> HiddenLayerPlan:
+    """Plan with settings of another rule, but for what was asked explicitly: for twins in the clear, not for jobs."""
+    units = facts.units_for(request.epsilon, request.delta)
+    settings = _settings(facts, request, rule)
     shape = _shape(facts, settings)
     require_coordinates(facts, shape.n_hidden * (shape.n_labels + shape.n_features))
     circuit, mechanism = circuit_and_noise(
@@ -90,9 +100,8 @@ def make_hidden_layer_plan(facts: JobFacts, request: PlanRequest) -> HiddenLayer
     return HiddenLayerPlan(facts, request, mechanism, settings, circuit)
 
 
-def _settings(facts: JobFacts, request: PlanRequest, units: int) -> HiddenLayerSettings:
+def _settings(facts: JobFacts, request: PlanRequest, rule: HiddenLayerSettings) -> HiddenLayerSettings:
     check_overrides(request, SETTINGS, "a hidden-layer network")
-    rule = settings_for(facts.n_records, facts.n_features, units, facts.records_per_person)
     settings = replace(rule, **{"steps": min(rule.steps, facts.max_decryptions), **request.overrides})
     require_steps(facts, settings.steps)
     require(0 <= settings.momentum < 1, f"momentum must be in [0, 1), got {settings.momentum}")

@@ -84,6 +84,11 @@ _TABLE: Final = (
 _STRONGEST: Final = _row(128, 24, (2.0, 0.5), (1.0, 3.0), (2.0, 2.0), 0.9)
 
 
+def strongest() -> HiddenLayerSettings:
+    """Return the settings of the strongest signals: what a job would have if noise were no matter."""
+    return _STRONGEST
+
+
 def settings_for(n_records: int, n_features: int, units: int, records_per_person: int = 1) -> HiddenLayerSettings:
     """Return the settings of a job from public numbers.
 

@@ -1,4 +1,4 @@
-"""The circuit's twin in the clear: the same grid of answers, noise and update, without encryption or its error.
+"""The circuit's twin in the clear: the same weights, noise, grid and update, without encryption or its error.
 
 For tests, benchmarks and owners with their own records.
 """
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from secure_ds.privacy.discrete_gaussian import RandomBits
-from secure_ds.training.encrypted.clear import clear_answer, label_vectors
+from secure_ds.training.encrypted.clear import clear_mean_gradient, label_vectors
 from secure_ds.training.encrypted.hidden_layer.network import Network
 from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan
 from secure_ds.training.encrypted.hidden_layer.quantised import quantise_network
@@ -47,9 +47,9 @@ def train_clear_twin(plan: HiddenLayerPlan, X: FloatArray, labels: Labels, noise
     Returns:
         Weights. Sensitive where `noise` is None.
     """
-    answers: list[list[int]] = []
+    gradients: list[FloatArray] = []
     for step in range(plan.steps):
-        sums = clear_gradients(plan, plan.network_after(answers), X, labels)
+        sums = clear_gradients(plan, plan.network_from(gradients), X, labels)
         released = np.concatenate([sums.second.ravel(), sums.first.ravel() if step else np.zeros(0)])
-        answers.append(clear_answer(plan, step, released, noise))
-    return plan.network_after(answers)
+        gradients.append(clear_mean_gradient(plan, step, released, noise))
+    return plan.network_from(gradients)

@@ -65,7 +65,7 @@ class SoftmaxPlan(IterativePlan):
 
     def state_after(self, answers: Answers) -> FloatArray:
         """Return the flat (c, d) weights that follow from the first answers, of spectral norm at most the radius."""
-        return weights_after(self.settings, self.shape, self.mean_gradients(answers)).ravel()
+        return weights_after(self.settings, self.shape, self.mean_gradients(answers)).flatten()
 
     def tensors_after(self, answers: Answers) -> tuple[str, Mapping[str, FloatArray]]:
         """Return a linear model: its weights, (c, d)."""

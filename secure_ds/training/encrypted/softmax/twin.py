@@ -1,4 +1,4 @@
-"""The circuit's twin in the clear: the same grid of answers, noise and update, without encryption or its error.
+"""The circuit's twin in the clear: the same weights, noise, grid and update, without encryption or its error.
 
 For tests, benchmarks and owners with their own records.
 """
@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from secure_ds.ckks.matrices import quantise_matrix
 from secure_ds.privacy.discrete_gaussian import RandomBits
-from secure_ds.training.encrypted.clear import clear_answer, label_vectors
+from secure_ds.training.encrypted.clear import clear_mean_gradient, label_vectors
 from secure_ds.training.encrypted.softmax.plan import SoftmaxPlan
+from secure_ds.training.encrypted.softmax.update import weights_after
 
 FloatArray = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -43,8 +44,8 @@ def train_clear_twin(plan: SoftmaxPlan, X: FloatArray, labels: Labels, noise: Ra
     Returns:
         (c, d) weights. Sensitive where `noise` is None.
     """
-    answers: list[list[int]] = []
+    gradients: list[FloatArray] = []
     for step in range(plan.steps):
-        gradient = clear_gradient(plan, plan.state_after(answers).reshape(plan.shape), X, labels)
-        answers.append(clear_answer(plan, step, gradient.ravel(), noise))
-    return plan.state_after(answers).reshape(plan.shape)
+        sums = clear_gradient(plan, weights_after(plan.settings, plan.shape, gradients), X, labels)
+        gradients.append(clear_mean_gradient(plan, step, sums.ravel(), noise))
+    return weights_after(plan.settings, plan.shape, gradients)

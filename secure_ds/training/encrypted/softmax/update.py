@@ -11,10 +11,14 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from secure_ds.training.encrypted.replay import Replay
 from secure_ds.training.encrypted.softmax.rule import SoftmaxSettings
 from secure_ds.training.encrypted.spectral import project_spectral
 
 FloatArray = npt.NDArray[np.float64]
+State = tuple[FloatArray, FloatArray]
+
+_REPLAY: Replay[State] = Replay()
 
 
 def weights_after(settings: SoftmaxSettings, shape: tuple[int, int], gradients: Iterable[FloatArray]) -> FloatArray:
@@ -30,8 +34,11 @@ def weights_after(settings: SoftmaxSettings, shape: tuple[int, int], gradients: 
     Returns:
         (c, d) with spectral norm at most `settings.radius`. The same bits on every machine.
     """
-    weights, velocity = np.zeros(shape), np.zeros(shape)
-    for gradient in gradients:
+
+    def advance(state: State, gradient: FloatArray) -> State:
+        weights, velocity = state
         velocity = settings.momentum * velocity + gradient.reshape(shape)
-        weights = project_spectral(weights - settings.learning_rate * velocity, settings.radius)
-    return weights
+        return project_spectral(weights - settings.learning_rate * velocity, settings.radius), velocity
+
+    beginning = np.zeros(shape), np.zeros(shape)
+    return _REPLAY.after(f"softmax {settings} {shape}", lambda: beginning, gradients, advance)[0]

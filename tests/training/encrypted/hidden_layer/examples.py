@@ -2,18 +2,16 @@
 
 from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 
 from secure_ds.training.encrypted.facts import JobFacts
-from secure_ds.training.encrypted.hidden_layer import plan as plans
-from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan, make_hidden_layer_plan
-from secure_ds.training.encrypted.hidden_layer.rule import HiddenLayerSettings, settings_for
+from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan, make_hidden_layer_plan, plan_with
+from secure_ds.training.encrypted.hidden_layer.rule import HiddenLayerSettings, strongest
 from tests.training.encrypted.examples import facts, request
 
-STRONG_SIGNAL = settings_for(10**9, 4, 10**13)
+STRONG_SIGNAL = strongest()
 
 
 def hidden_plan(
@@ -26,10 +24,7 @@ def hidden_plan(
     """The plan of a request on a data set of that size, with given settings in place of the rule's."""
     asked = request(algorithm=HiddenLayerPlan.algorithm, **changes)
     data = JobFacts.of(facts(n_records, n_features, n_classes=n_classes))
-    if settings is None:
-        return make_hidden_layer_plan(data, asked)
-    with patch.object(plans, "settings_for", lambda *_: settings):
-        return make_hidden_layer_plan(data, asked)
+    return make_hidden_layer_plan(data, asked) if settings is None else plan_with(data, asked, settings)
 
 
 def small(**changes: Any) -> HiddenLayerSettings:
