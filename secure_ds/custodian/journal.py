@@ -17,127 +17,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
-    Row,
-    String,
-    Table,
-    Text,
-    func,
-    insert,
-    select,
-    text,
-)
+from sqlalchemy import Connection, Engine, Row, Table, func, insert, select, text
 
+from secure_ds.custodian.journal_tables import (
+    answers,
+    certificates,
+    checkpoints,
+    checks,
+    confirmations,
+    consents,
+    delivered,
+    groups,
+    keys,
+    metadata,
+    outbox,
+    refuse_changes,
+    spends,
+    successions,
+)
 from secure_ds.jobs.evaluation import Attestation
 from secure_ds.store.engine import make_engine
 
 LOCK_SECONDS: Final = 10.0  # longer than a custodian that was told to end takes
 LOCK_POLL_SECONDS: Final = 0.05
-
-metadata = MetaData()
-
-keys = Table(
-    "keys",
-    metadata,
-    Column("dataset_id", String, primary_key=True),
-    Column("tenant", String, nullable=False),
-    Column("owner", String, nullable=False),
-    Column("descriptor_digest", String, nullable=False),
-    Column("envelope", LargeBinary, nullable=False),
-    Column("wrapped_secret", LargeBinary, nullable=False),
-    Column("collaboration_id", String),
-)
-groups = Table(
-    "groups",
-    metadata,
-    Column("collaboration_id", String, primary_key=True),
-    Column("envelope", LargeBinary, nullable=False),
-    Column("wrapped_secret", LargeBinary, nullable=False),
-)
-consents = Table(
-    "consents",
-    metadata,
-    Column("dataset_id", String, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("envelope", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("dataset_id", "number"),
-)
-successions = Table(
-    "successions",
-    metadata,
-    Column("dataset_id", String, primary_key=True),
-    Column("parent", String, nullable=False, unique=True),
-    Column("rotation_key", LargeBinary, nullable=False),
-)
-checks = Table(
-    "checks",
-    metadata,
-    Column("dataset_id", String, nullable=False),
-    Column("block", Integer, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("passed", Boolean, nullable=False),
-    PrimaryKeyConstraint("dataset_id", "block"),
-)
-spends = Table(
-    "spends",
-    metadata,
-    Column("job_id", String, nullable=False),
-    Column("step", Integer, nullable=False),
-    Column("dataset_id", String, nullable=False, index=True),
-    Column("key_id", String, nullable=False, index=True),
-    Column("fence", BigInteger, nullable=False),
-    Column("plan_digest", String, nullable=False),
-    Column("weights_digest", String, nullable=False),
-    Column("ciphertext_digest", String, nullable=False),
-    Column("units", BigInteger, nullable=False),
-    PrimaryKeyConstraint("job_id", "step", "dataset_id"),
-)
-confirmations = Table(
-    "confirmations",
-    metadata,
-    Column("job_id", String, nullable=False),
-    Column("step", Integer, nullable=False),
-    Column("evaluator", String, nullable=False),
-    Column("domain", String, nullable=False),
-    Column("signature", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("job_id", "step", "evaluator"),
-)
-answers = Table(
-    "answers",
-    metadata,
-    Column("job_id", String, nullable=False),
-    Column("step", Integer, nullable=False),
-    Column("answer", Text, nullable=False),
-    PrimaryKeyConstraint("job_id", "step"),
-)
-certificates = Table(
-    "certificates",
-    metadata,
-    Column("job_id", String, primary_key=True),
-    Column("envelope", LargeBinary, nullable=False),
-)
-checkpoints = Table(
-    "checkpoints",
-    metadata,
-    Column("size", BigInteger, primary_key=True),
-    Column("root", LargeBinary, nullable=False),
-)
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("event_id", String, primary_key=True),
-    Column("draft", Text, nullable=False),
-)
-delivered = Table("delivered", metadata, Column("event_id", String, primary_key=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +146,7 @@ class Journal:
         metadata.create_all(engine)
         with engine.begin() as connection:
             for table in metadata.sorted_tables:
-                _refuse_changes(connection, table.name)
+                refuse_changes(connection, table.name)
 
     @classmethod
     def open_alone(cls, path: Path) -> Self:
@@ -483,13 +385,3 @@ def _fields(row: Any) -> dict[str, Any]:
 
 def _integers(answer: str) -> list[int]:
     return [int(value) for value in json.loads(answer)]
-
-
-def _refuse_changes(connection: Connection, table: str) -> None:
-    for verb in ("UPDATE", "DELETE"):
-        connection.execute(
-            text(
-                f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
-            )
-        )

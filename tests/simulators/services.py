@@ -5,7 +5,6 @@ Two tenants have a token each; what belongs to the other is not there. `failing[
 
 import base64
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -29,11 +28,11 @@ from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, Datas
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
+from tests.simulators.views import NOW, collaboration_view, dataset_view, digest_of, job_view, model_view
 
 TOKEN = "sds_" + "a" * 26 + "_" + "A" * 43
 OTHER_TENANT_TOKEN = "sds_" + "b" * 26 + "_" + "B" * 43
 EXPIRED_TOKEN = "sds_" + "c" * 26 + "_" + "C" * 43
-NOW = "2026-01-02T03:04:05.000000Z"
 CERTIFICATE = {
     "payload": "e30=",
     "payloadType": "application/vnd.in-toto+json",
@@ -46,87 +45,6 @@ PUBLIC_KEYS = PublicKeys(
 
 def principal(tenant: str) -> Principal:
     return Principal(f"user-of-{tenant}", tenant, frozenset({Role.DATA_OWNER}), frozenset({"research"}), 2)
-
-
-def digest_of(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def dataset_view(tenant: str = "acme", **changes: Any) -> DatasetView:
-    view = DatasetView(
-        id=new_id("ds"),
-        tenant=tenant,
-        owner="ada",
-        name="wards",
-        state="ready",
-        sensitivity=2,
-        n_records=569,
-        n_features=30,
-        feature_map="declared-bounds",
-        purposes=["research"],
-        parameters="standard",
-        descriptor_digest=digest_of(b"descriptor"),
-        created_at=NOW,
-        blobs_total=1,
-        blobs_missing=0,
-        norms="verified",
-    )
-    return view.model_copy(update=changes)
-
-
-def collaboration_view(tenant: str = "acme", **changes: Any) -> CollaborationView:
-    view = CollaborationView(
-        id=new_id("collab"),
-        tenant=tenant,
-        name="wards",
-        members=[tenant, "initech"],
-        purposes=["research"],
-        n_features=30,
-        feature_map="declared-bounds",
-        parameters="standard",
-        statement_digest=digest_of(b"statement"),
-        created_at=NOW,
-        data_sets=[],
-    )
-    return view.model_copy(update=changes)
-
-
-def job_view(tenant: str = "acme", **changes: Any) -> JobView:
-    view = JobView(
-        id=new_id("job"),
-        tenant=tenant,
-        dataset_id=new_id("ds"),
-        dataset_ids=[new_id("ds")],
-        submitter="ada",
-        purpose="research",
-        algorithm="encrypted_logistic_regression",
-        state="running",
-        epsilon=1.0,
-        delta=1e-5,
-        steps_total=4,
-        steps_done=1,
-        plan={"steps": 4},
-        plan_digest=digest_of(b"plan"),
-        submitted_at=NOW,
-    )
-    return view.model_copy(update=changes)
-
-
-def model_view(tenant: str = "acme", **changes: Any) -> ModelView:
-    view = ModelView(
-        id=new_id("model"),
-        tenant=tenant,
-        job_id=new_id("job"),
-        dataset_id=new_id("ds"),
-        algorithm="encrypted_logistic_regression",
-        weights_digest=digest_of(b"weights"),
-        certificate_digest=None,
-        epsilon=1.0,
-        delta=1e-5,
-        created_at=NOW,
-        card={"title": "a model"},
-    )
-    return view.model_copy(update=changes)
 
 
 def _sabotaged(verb: Callable[..., Any]) -> Callable[..., Any]:

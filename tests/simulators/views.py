@@ -1,0 +1,93 @@
+"""What a simulated service shows: complete views with made-up values, any field of which a test may choose."""
+
+import hashlib
+from typing import Any
+
+from secure_ds.core.ids import new_id
+from secure_ds.wire.collaborations import CollaborationView
+from secure_ds.wire.datasets import DatasetView
+from secure_ds.wire.jobs import JobView
+from secure_ds.wire.models import ModelView
+
+NOW = "2026-01-02T03:04:05.000000Z"
+
+
+def digest_of(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def dataset_view(tenant: str = "acme", **changes: Any) -> DatasetView:
+    view = DatasetView(
+        id=new_id("ds"),
+        tenant=tenant,
+        owner="ada",
+        name="wards",
+        state="ready",
+        sensitivity=2,
+        n_records=569,
+        n_features=30,
+        feature_map="declared-bounds",
+        purposes=["research"],
+        parameters="standard",
+        descriptor_digest=digest_of(b"descriptor"),
+        created_at=NOW,
+        blobs_total=1,
+        blobs_missing=0,
+        norms="verified",
+    )
+    return view.model_copy(update=changes)
+
+
+def collaboration_view(tenant: str = "acme", **changes: Any) -> CollaborationView:
+    view = CollaborationView(
+        id=new_id("collab"),
+        tenant=tenant,
+        name="wards",
+        members=[tenant, "initech"],
+        purposes=["research"],
+        n_features=30,
+        feature_map="declared-bounds",
+        parameters="standard",
+        statement_digest=digest_of(b"statement"),
+        created_at=NOW,
+        data_sets=[],
+    )
+    return view.model_copy(update=changes)
+
+
+def job_view(tenant: str = "acme", **changes: Any) -> JobView:
+    view = JobView(
+        id=new_id("job"),
+        tenant=tenant,
+        dataset_id=new_id("ds"),
+        dataset_ids=[new_id("ds")],
+        submitter="ada",
+        purpose="research",
+        algorithm="encrypted_logistic_regression",
+        state="running",
+        epsilon=1.0,
+        delta=1e-5,
+        steps_total=4,
+        steps_done=1,
+        plan={"steps": 4},
+        plan_digest=digest_of(b"plan"),
+        submitted_at=NOW,
+    )
+    return view.model_copy(update=changes)
+
+
+def model_view(tenant: str = "acme", **changes: Any) -> ModelView:
+    view = ModelView(
+        id=new_id("model"),
+        tenant=tenant,
+        job_id=new_id("job"),
+        dataset_id=new_id("ds"),
+        algorithm="encrypted_logistic_regression",
+        weights_digest=digest_of(b"weights"),
+        certificate_digest=None,
+        epsilon=1.0,
+        delta=1e-5,
+        created_at=NOW,
+        card={"title": "a model"},
+    )
+    return view.model_copy(update=changes)
