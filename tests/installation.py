@@ -30,7 +30,8 @@ from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.journal import Journal
 from secure_ds.custodian.keyring import Keyring
 from secure_ds.custodian.server import create_server
-from secure_ds.data.descriptor import DatasetDescriptor, Limits, PrivacyUnit
+from secure_ds.data.descriptor import RECORDS, DatasetDescriptor, Limits, PrivacyUnit
+from secure_ds.data.descriptor import STATISTICS as STATISTICS_CONTENT
 from secure_ds.data.feature_maps import parse_feature_map
 from secure_ds.data.records import Records
 from secure_ds.privacy.discrete_gaussian import RandomBits, SystemRandomBits
@@ -100,8 +101,9 @@ class Installation:
         custodian_key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
         results_key = choices.pop("results_key", None)
         assert results_key is None or isinstance(results_key, str)
+        content = STATISTICS_CONTENT if choices.pop("statistics", False) else RECORDS
         declared = declaration(records, **choices)
-        write_package(directory, records, declared, custodian_key, upload_key, results_key=results_key)
+        write_package(directory, records, declared, custodian_key, upload_key, results_key=results_key, content=content)
         return Package(directory, upload_key.public_key())
 
     def register(self, caller: Caller, package: Package, directory: Path) -> DatasetView:

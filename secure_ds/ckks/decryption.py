@@ -26,6 +26,7 @@ from secure_ds.ckks.format import check_ciphertext, residues
 from secure_ds.ckks.ntt import PrimeField, Residues, sub_ring_coefficients
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.secret_key import SecretKey
+from secure_ds.ckks.slots import evaluated
 
 
 def decrypt_released(
@@ -129,7 +130,7 @@ def decrypt_slots(
     modulus = parameters.modulus(level)
     columns = zip(*(row.tolist() for row in rows), strict=True)
     coefficients = [_centred(_recombined(values, primes), modulus) / scale for values in columns]
-    return _slots(np.array(coefficients, dtype=np.float64))
+    return evaluated(np.array(coefficients, dtype=np.float64))
 
 
 def _decrypt(
@@ -204,13 +205,3 @@ def _recombined(values: Sequence[int], primes: tuple[int, ...]) -> int:
 
 def _centred(residue: int, modulus: int) -> int:
     return residue - modulus if residue > modulus // 2 else residue
-
-
-def _slots(coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.complex128]:
-    """Evaluate a real polynomial at zeta^(3^i), zeta = exp(i pi / N), for i below N/2: SEAL's slot order."""
-    degree = coefficients.size
-    twisted = coefficients * np.exp(1j * np.pi * np.arange(degree) / degree)
-    at_odd_powers = np.fft.ifft(twisted) * degree  # entry t is the value at zeta^(2t + 1)
-    powers = np.array([pow(3, index, 2 * degree) for index in range(degree // 2)])
-    values: npt.NDArray[np.complex128] = at_odd_powers[(powers - 1) // 2]
-    return values

@@ -59,22 +59,23 @@ def encrypt_columns(
         raise EvaluationRefused("a value is not finite, or too large for the modulus at this scale")
     context = seal_context(parameters)
     encoder = sealapi.CKKSEncoder(context)
-    encrypt = _encryptor(parameters, key)
+    encrypt = encryptor(parameters, key)
     n_columns, capacity = columns.shape[1], parameters.poly_modulus_degree
     for column in range(n_columns):
         for block in range(n_blocks(parameters, columns.shape[0])):
             records = columns[block * capacity : (block + 1) * capacity, column]
             values = join(records, parameters.slots, conjugated=column >= n_columns - n_labels)
-            yield EncryptedBlock(column, block, encrypt(_encoded(encoder, values.tolist(), scale)))
+            yield EncryptedBlock(column, block, encrypt(encoded(encoder, values.tolist(), scale)))
 
 
-def _encoded(encoder: sealapi.CKKSEncoder, values: list[complex], scale: float) -> sealapi.Plaintext:
+def encoded(encoder: sealapi.CKKSEncoder, values: list[complex], scale: float) -> sealapi.Plaintext:
+    """Return slots as a plaintext."""
     plaintext = sealapi.Plaintext()
     encoder.encode(values, scale, plaintext)
     return plaintext
 
 
-def _encryptor(parameters: Parameters, key: SecretKey | bytes) -> Callable[[sealapi.Plaintext], bytes]:
+def encryptor(parameters: Parameters, key: SecretKey | bytes) -> Callable[[sealapi.Plaintext], bytes]:
     """Return what turns a plaintext into a file: seeded under a secret key, in full under a public one."""
     context = seal_context(parameters)
     if isinstance(key, SecretKey):

@@ -40,5 +40,15 @@ def split(values: npt.ArrayLike) -> RealArray:
     return np.concatenate([slots.real, slots.imag * _unit(slots.size).imag])
 
 
+def evaluated(coefficients: RealArray) -> ComplexArray:
+    """Evaluate a real polynomial at zeta^(3^i), zeta = exp(i pi / N), for i below N/2: SEAL's slot order."""
+    degree = coefficients.size
+    twisted = coefficients * np.exp(1j * np.pi * np.arange(degree) / degree)
+    at_odd_powers = np.fft.ifft(twisted) * degree  # entry t is the value at zeta^(2t + 1)
+    powers = np.array([pow(3, index, 2 * degree) for index in range(degree // 2)])
+    values: ComplexArray = at_odd_powers[(powers - 1) // 2]
+    return values
+
+
 def _unit(slots: int) -> ComplexArray:
     return np.where(np.arange(slots) % 2 == 0, 1j, -1j)

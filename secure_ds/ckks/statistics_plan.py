@@ -256,6 +256,27 @@ def check_headroom(plan: StatisticsPlan, sigma: float) -> None:
         raise PlanRefused("no_head_room", f"noise of deviation {sigma:g} does not fit beside {plan.n_records} records")
 
 
+def n_parts(parameters: Parameters, n_features: int, n_classes: int) -> int:
+    """Return how many ciphertexts hold the statistics of d features and c classes."""
+    degree, labels = parameters.poly_modulus_degree, 1 if n_classes == 2 else n_classes
+    return -(-n_features * (n_features + 1) // 2 // degree) + -(-n_features * labels // degree)
+
+
+def require_uploadable(plan: StatisticsPlan) -> None:
+    """Refuse statistics that an owner cannot encrypt exactly: coefficients pass through two transforms in doubles.
+
+    Each errs by at most 2^-46 of the l2 norm of all coefficients, which is at most n units times 2^24; encryption adds
+    less than 2^-30 of a unit at the scale of products.
+
+    Raises:
+        PlanRefused: ``statistics_not_exact``.
+    """
+    if not plan.n_records * 2.0**-20 < 0.5:
+        raise PlanRefused(
+            "statistics_not_exact", f"statistics of {plan.n_records} records cannot be encrypted exactly; 2^19 at most"
+        )
+
+
 @lru_cache(maxsize=8)
 def moment_pairs(n_features: int) -> tuple[Pair, ...]:
     """Return the pairs (j, k), j <= k, by tiles: groups of j, groups of k, then rows and columns within."""

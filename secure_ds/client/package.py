@@ -30,11 +30,16 @@ from secure_ds.ckks.keys import generate_key_files, generate_secret_key
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import Profile
 from secure_ds.ckks.secret_key import SecretKey
+from secure_ds.ckks.statistics_plan import n_parts
 from secure_ds.client.errors import InvalidPackage
+from secure_ds.client.statistics_files import encrypted_statistics
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.ids import new_id
 from secure_ds.data.descriptor import (
+    RECORDS,
+    STATISTICS,
     ColumnBlock,
+    Content,
     DatasetDescriptor,
     FileReference,
     GroupReference,
@@ -111,6 +116,7 @@ def write_package(
     upload_key: Ed25519PrivateKey,
     progress: Progress = lambda done, total: None,
     results_key: str | None = None,
+    content: Content = RECORDS,
 ) -> DatasetDescriptor:
     """Encrypt records into a new package, with fresh CKKS keys.
 
@@ -122,6 +128,7 @@ def write_package(
         upload_key: signs the descriptor.
         progress: told about every file written.
         results_key: the owner's key for results without noise (`own_statistics`), a point in hexadecimal; None: none.
+        content: what is encrypted, the records themselves, or their exact statistics (least squares alone).
 
     Raises:
         InvalidPackage: the directory is not empty.
@@ -131,13 +138,16 @@ def write_package(
     matrix = design_matrix(records, declaration)
     prepare_directory(directory)
     parameters, dataset_id = declaration.profile.parameters, new_id("ds")
-    total = len(KEY_NAMES) + matrix.shape[1] * n_blocks(parameters, len(records))
-    blobs = BlobWriter(directory / BLOBS, total, progress)
+    blobs = BlobWriter(directory / BLOBS, _n_files(declaration, content, len(records)), progress)
     with generate_secret_key(parameters) as secret_key:
         info = sealing_info(dataset_id, parameters.digest, upload_key.public_key().public_bytes_raw().hex())
         sealed = seal(secret_key.to_bytes(), custodian_key, info)
-        keys = _write_keys(blobs, parameters, secret_key)
-        blocks = write_columns(blobs, declaration, secret_key, matrix)
+        keys: tuple[KeyFile, ...] = ()
+        if content == STATISTICS:
+            blocks = _write_statistics(blobs, declaration, secret_key, matrix)
+        else:
+            keys = _write_keys(blobs, parameters, secret_key)
+            blocks = write_columns(blobs, declaration, secret_key, matrix)
     descriptor = describe(
         declaration,
         upload_key,
@@ -149,6 +159,7 @@ def write_package(
         evaluation_keys=keys,
         blocks=blocks,
         results_key=results_key,
+        content=content,
     )
     (directory / SEALED_KEY_FILE).write_bytes(sealed)
     write_last(directory / DESCRIPTOR_FILE, sign_descriptor(descriptor, upload_key))
@@ -167,6 +178,7 @@ def describe(
     evaluation_keys: tuple[KeyFile, ...],
     blocks: tuple[ColumnBlock, ...],
     results_key: str | None = None,
+    content: Content = RECORDS,
 ) -> DatasetDescriptor:
     """Put the owner's decisions and what was written for them together, to be signed."""
     return DatasetDescriptor(
@@ -174,6 +186,7 @@ def describe(
         tenant=declaration.tenant,
         unit=declaration.unit,
         limits=declaration.limits,
+        content=content,
         n_records=n_records,
         n_features=declaration.feature_map.n_features,
         feature_map=declaration.feature_map,
@@ -275,6 +288,30 @@ def write_columns(
         digest, size = blobs.write(data)
         blocks.append(ColumnBlock(column=column, block=block, digest=digest, bytes=size))
     return tuple(blocks)
+
+
+def _write_statistics(
+    blobs: BlobWriter, declaration: Declaration, secret_key: SecretKey, matrix: FloatArray
+) -> tuple[ColumnBlock, ...]:
+    blocks = []
+    shape = declaration.feature_map.n_features, len(declaration.classes)
+    for column, block, data in encrypted_statistics(declaration.profile, secret_key, matrix, *shape):
+        digest, size = blobs.write(data)
+        blocks.append(ColumnBlock(column=column, block=block, digest=digest, bytes=size))
+    return tuple(blocks)
+
+
+def _n_files(declaration: Declaration, content: Content, n_records: int) -> int:
+    """How many files a package of that content has."""
+    parameters, features, classes = (
+        declaration.profile.parameters,
+        declaration.feature_map.n_features,
+        len(declaration.classes),
+    )
+    if content == STATISTICS:
+        return n_parts(parameters, features, classes)
+    columns = features + 1 + (1 if classes == 2 else classes)
+    return len(KEY_NAMES) + columns * n_blocks(parameters, n_records)
 
 
 def _blob_name(digest: str) -> str:

@@ -26,7 +26,7 @@ from secure_ds.custodian.groups import held_group
 from secure_ds.custodian.held_keys import Holding
 from secure_ds.custodian.journal import Confirmation, Page, Registration, Spend
 from secure_ds.custodian.keyring import CERTIFICATES
-from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.descriptor import STATISTICS, DatasetDescriptor
 from secure_ds.privacy.errors import DeltaTooSmall
 from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED, epsilon_of
 from secure_ds.privacy.mechanism import NEIGHBOURS
@@ -218,7 +218,7 @@ def _data_claim(context: CustodianContext, held: Holding) -> DataSetClaim:
         limit_delta=descriptor.limits.delta,
         rotation_key=None if rotation_key is None else digest_bytes(rotation_key),
         consent=None if consent is None else json.loads(consent.envelope),
-        norms="verified",
+        norms="asserted" if descriptor.content == STATISTICS else "verified",
     )
 
 

@@ -18,7 +18,7 @@ from secure_ds.custodian.errors import CheckRefused, CiphertextRejected
 from secure_ds.custodian.facts import key_facts
 from secure_ds.custodian.held_keys import held_key, unwrapped
 from secure_ds.custodian.journal import Check, Registration
-from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.descriptor import STATISTICS, DatasetDescriptor
 from secure_ds.services.planning import norm_plan_for
 from secure_ds.wire.custodian import NormCheck, NormVerdict
 
@@ -32,6 +32,8 @@ def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
     """
     held = held_key(context, message.dataset_id)
     registration, descriptor = held
+    if descriptor.content == STATISTICS:
+        raise CheckRefused("a data set of statistics has no norms to check")
     ciphertexts = [base64.b64decode(part) for part in (message.norms, message.labels)]
     digest = digest_bytes(b"".join(ciphertexts))
     known = context.journal.check(message.dataset_id, message.block)

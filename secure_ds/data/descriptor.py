@@ -7,6 +7,9 @@ Rules kept here:
    no duplicate or unknown field can mean different things to different readers.
 3. It agrees with itself: features with the map, blocks with records and ring, file sizes with the ring.
 
+Content: the records themselves, or the statistics that their owner computed (`secure_ds.ckks.statistics_plan`): then
+each file is one part of them, as a column of one block, and there are no evaluation keys.
+
 Columns of the encrypted matrix: features 0 to d - 1 (the bias is the last), then `slack`, then the label: for two
 classes one column of y - 1/2, for c > 2 classes c columns of [y = k] - 1/c. Two records per slot
 (`secure_ds.ckks.slots`); places without a record hold 0.
@@ -15,16 +18,17 @@ classes one column of y - 1/2, for c > 2 classes c columns of [y = k] - 1/c. Two
 import itertools
 import math
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from secure_ds.ckks.errors import InvalidParameters
-from secure_ds.ckks.input_files import PUBLIC_KEY, Encryption, input_file_bytes
+from secure_ds.ckks.input_files import PUBLIC_KEY, SYMMETRIC_SEEDED, Encryption, input_file_bytes
 from secure_ds.ckks.key_files import KEY_NAMES, key_file_bytes
 from secure_ds.ckks.norm_plan import MAX_ETA
 from secure_ds.ckks.parameters import Parameters
+from secure_ds.ckks.statistics_plan import n_parts
 from secure_ds.core.digest import digest_bytes
 from secure_ds.data.errors import InvalidDescriptor
 from secure_ds.data.feature_maps import FeatureMap
@@ -33,6 +37,10 @@ from secure_ds.data.sealing import results_point
 MAX_RECORDS = 2**24
 MAX_PRIOR_DECRYPTIONS = 2**24
 MAX_CLASSES = 64
+
+Content = Literal["records", "statistics"]
+RECORDS: Final = "records"
+STATISTICS: Final = "statistics"
 
 
 def _parameters(value: object) -> Parameters:
@@ -134,6 +142,7 @@ class DatasetDescriptor(_Closed):
     """One encrypted data set.
 
     Attributes:
+        content: what the files hold, the records or statistics of them.
         n_records: number of records, public by design.
         n_features: d, the bias included.
         classes: names of the label's classes, in the order of the labels 0, 1, ...
@@ -155,6 +164,7 @@ class DatasetDescriptor(_Closed):
     tenant: Tenant
     unit: PrivacyUnit
     limits: Limits
+    content: Content
     n_records: Annotated[int, Field(ge=1, le=MAX_RECORDS)]
     n_features: Annotated[int, Field(ge=1, le=4096)]
     feature_map: FeatureMap
@@ -198,7 +208,9 @@ class DatasetDescriptor(_Closed):
 
     @property
     def n_columns(self) -> int:
-        """Columns of the encrypted matrix: features, slack and label."""
+        """Columns of the encrypted matrix: features, slack and label; or parts of the statistics."""
+        if self.content == STATISTICS:
+            return n_parts(self.parameters, self.n_features, len(self.classes))
         return self.n_features + 1 + len(self.label_columns)
 
     @property
@@ -244,6 +256,7 @@ class DatasetDescriptor(_Closed):
         if self.group is not None and (self.encryption != PUBLIC_KEY or self.rotation is not None):
             raise ValueError("under the key of a group, records are encrypted with its public key, and never rotated")
         self._check_results_key()
+        self._check_content()
         self._check_blocks()
         self._check_keys()
         return self
@@ -268,19 +281,25 @@ class DatasetDescriptor(_Closed):
             raise ValueError(f"eta must be above 0 and at most {MAX_ETA}, written as float.hex writes it")
 
     def _check_blocks(self) -> None:
-        places = itertools.product(range(self.n_columns), range(self.n_blocks))  # never held: there may be millions
+        columns, blocks = self.n_columns, 1 if self.content == STATISTICS else self.n_blocks
+        places = itertools.product(range(columns), range(blocks))  # never held: there may be millions
         in_order = all((entry.column, entry.block) == place for entry, place in zip(self.blocks, places, strict=False))
-        if len(self.blocks) != self.n_columns * self.n_blocks or not in_order:
-            raise ValueError(f"blocks must list {self.n_columns} columns x {self.n_blocks} blocks once each, in order")
+        if len(self.blocks) != columns * blocks or not in_order:
+            raise ValueError(f"blocks must list {columns} columns x {blocks} blocks once each, in order")
         size = input_file_bytes(self.parameters, self.encryption)
         if any(entry.bytes != size for entry in self.blocks):
             raise ValueError(f"every {self.encryption} ciphertext has {size} bytes under these parameters")
         if len({entry.digest for entry in self.blocks}) != len(self.blocks):
             raise ValueError("two blocks are the same file")
 
+    def _check_content(self) -> None:
+        if self.content == STATISTICS and (self.encryption != SYMMETRIC_SEEDED or self.rotation is not None):
+            raise ValueError("statistics are encrypted with the owner's secret key, which is never rotated")
+
     def _check_keys(self) -> None:
-        if tuple(key.name for key in self.evaluation_keys) != KEY_NAMES:
-            raise ValueError(f"evaluation_keys must be {', '.join(KEY_NAMES)}, in this order")
+        names = () if self.content == STATISTICS else KEY_NAMES
+        if tuple(key.name for key in self.evaluation_keys) != names:
+            raise ValueError(f"evaluation_keys must be {', '.join(names) or 'none'}, in this order")
         for key in self.evaluation_keys:
             if key.bytes != key_file_bytes(key.name, self.parameters):
                 raise ValueError(

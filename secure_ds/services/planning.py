@@ -65,6 +65,7 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DataFacts:
         coordinates=descriptor.coordinates,
         dual_evaluation_required=descriptor.limits.dual_evaluation_required,
         results_key=descriptor.results_key,
+        content=descriptor.content,
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from secure_ds.ckks.key_files import ROTATION
 from secure_ds.core.clock import timestamp
+from secure_ds.data.signed import CIPHERTEXT_KIND
 from secure_ds.jobs.dataset_lifecycle import DatasetState
-from secure_ds.store.rows import CollaborationRow, DatasetSummary, JobRow, ModelRow, StepRow
+from secure_ds.store.rows import BlobRow, CollaborationRow, DatasetSummary, JobRow, ModelRow, StepRow
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.collaborations import CollaborationView, TakingPart
 from secure_ds.wire.datasets import DatasetView, Refusal
@@ -34,11 +35,19 @@ def dataset_view(work: UnitOfWork, row: DatasetSummary) -> DatasetView:
         created_at=timestamp(row.created_at),
         blobs_total=len(blobs),
         blobs_missing=sum(not blob.complete for blob in blobs),
-        norms="verified" if row.state in _VERIFIED else "pending",
+        norms=_norms(row, blobs),
         rotation_key=next((blob.digest for blob in blobs if blob.kind == ROTATION), None),
         collaboration_id=row.collaboration_id,
         refusal=Refusal(code=row.refusal_code, detail=row.refusal_detail or "") if row.refusal_code else None,
     )
+
+
+def _norms(row: DatasetSummary, blobs: Sequence[BlobRow]) -> str:
+    """Statistics, known by their lack of evaluation keys, have no norms that could be verified."""
+    if row.state not in _VERIFIED:
+        return "pending"
+    has_keys = row.collaboration_id is not None or any(blob.kind != CIPHERTEXT_KIND for blob in blobs)
+    return "verified" if has_keys else "asserted"
 
 
 def collaboration_view(row: CollaborationRow, data_sets: list[TakingPart]) -> CollaborationView:

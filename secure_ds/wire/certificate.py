@@ -38,7 +38,9 @@ class DataSetClaim(Message):
     consent: dict[str, Any] | None = Field(
         description="the owner's last word on the collaboration, signed, an envelope"
     )
-    norms: Literal["verified"] = Field(description="every block passed the custodian's norm check")
+    norms: Literal["verified", "asserted"] = Field(
+        description="whether every block passed the custodian's norm check; asserted: statistics that an owner computed"
+    )
 
 
 class PrivacyClaim(Message):

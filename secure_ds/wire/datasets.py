@@ -57,7 +57,9 @@ class DatasetView(Message):
     created_at: str
     blobs_total: int
     blobs_missing: int
-    norms: str = Field(description="verified, or pending until the upload check has passed")
+    norms: str = Field(
+        description="verified; pending until the upload check has passed; asserted: statistics, not records"
+    )
     rotation_key: Digest | None = Field(
         default=None, description="of a data set that succeeds another one: the file that moves answers to its key"
     )

@@ -32,6 +32,7 @@ def descriptor_json(**changes: Any) -> dict[str, Any]:
             "max_decryptions": 32,
             "dual_evaluation_required": False,
         },
+        "content": "records",
         "n_records": N_RECORDS,
         "n_features": N_FEATURES,
         "feature_map": {

@@ -27,7 +27,7 @@ def test_round_trip_is_canonical():
 
 
 def test_golden_digest():
-    assert parse(VALID).digest == "sha256:f75752eb811965b17aa60dff1e40e1b9f4d5677bd0812711e98aba8f8491e562"
+    assert parse(VALID).digest == "sha256:69b19e08392e54b1029f602327947399479f5f1afeb204007f71cb86ff94227c"
 
 
 def test_derived_facts():
@@ -83,6 +83,8 @@ UNDER_A_GROUP = {
     "encryption": "public_key",
 }
 
+STATISTICS_BLOCKS = [VALID["blocks"][0], VALID["blocks"][2]]
+
 BAD = {
     "format": ({"format": "secure-ds/dataset/1"}, "format"),
     "unknown field": ({"note": "x"}, "note"),
@@ -132,6 +134,16 @@ BAD = {
     "eta beyond floats": ({"eta": "0x1p+5000"}, "a float can hold"),
     "eta text": ({"eta": "x"}, "hexadecimal"),
     "upload key": ({"upload_key": "zz"}, "upload_key"),
+    "statistics with keys": (
+        {"content": "statistics", "blocks": VALID["blocks"][:2]},
+        "blocks must list 2 columns x 1",
+    ),
+    "statistics in other parts": ({"content": "statistics", "evaluation_keys": []}, "blocks must list 2 columns x 1"),
+    "statistics of a group": (
+        UNDER_A_GROUP | {"content": "statistics", "evaluation_keys": [], "blocks": STATISTICS_BLOCKS},
+        "the owner's secret key",
+    ),
+    "content": ({"content": "pictures"}, "content"),
     "results key": ({"results_key": "04" + 128 * "a"}, "point of P-256"),
     "results key of another form": ({"results_key": "02" + 64 * "a"}, "results_key"),
     "results key under a group": (UNDER_A_GROUP | {"results_key": RESULTS_KEY}, "no results without noise"),

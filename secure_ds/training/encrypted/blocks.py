@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from secure_ds.ckks.engine import Engine
 from secure_ds.ckks.rotation import Rotation
 from secure_ds.core.digest import digest_bytes
-from secure_ds.data.descriptor import DatasetDescriptor, FileReference
+from secure_ds.data.descriptor import STATISTICS, DatasetDescriptor, FileReference
 from secure_ds.data.errors import DataError
 
 
@@ -69,7 +69,8 @@ class EncryptedBlocks:
 
     def column(self, number: int) -> list[bytes]:
         """Return all blocks of one column. Raises `BlobChanged`."""
-        return [self.read(self._by_place[number, block]) for block in range(self.descriptor.n_blocks)]
+        blocks = 1 if self.descriptor.content == STATISTICS else self.descriptor.n_blocks
+        return [self.read(self._by_place[number, block]) for block in range(blocks)]
 
     def read(self, reference: FileReference) -> bytes:
         """Return a file with its digest checked. Raises `BlobChanged`."""

@@ -15,7 +15,7 @@ from secure_ds.ckks.keying import Keying
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.privacy.ledger import Limit
 
-_COMMON: Final = ("n_features", "n_classes", "parameters", "keying", "input_scale", "eta")
+_COMMON: Final = ("content", "n_features", "n_classes", "parameters", "keying", "input_scale", "eta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class DataFacts:
         coordinates: numbers in any one release, at most.
         dual_evaluation_required: whether every step has to be evaluated alike in two trust domains.
         results_key: the owner's key that results without noise are sealed to, if the owner named one.
+        content: what the files hold, `records` or `statistics` of them.
     """
 
     dataset_id: str
@@ -61,6 +62,7 @@ class DataFacts:
     coordinates: int
     dual_evaluation_required: bool = False
     results_key: str | None = None
+    content: str = "records"
 
     @property
     def tau(self) -> int:
@@ -136,6 +138,11 @@ class JobFacts:
     def n_label_columns(self) -> int:
         """Columns of the label: one for two classes, else one for each class."""
         return 1 if self.n_classes == 2 else self.n_classes
+
+    @property
+    def content(self) -> str:
+        """What the files hold, `records` or `statistics` of them."""
+        return self.parts[0].content
 
     @property
     def parameters(self) -> Parameters:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.data.descriptor import STATISTICS
 from secure_ds.training.encrypted.facts import JobFacts
 from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan, make_hidden_layer_plan
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan, make_least_squares_plan
@@ -32,7 +33,7 @@ def make_plan(facts: JobFacts, request: PlanRequest) -> EncryptedPlan:
     Raises:
         PlanRefused: from the circuit's planner, or `reason` ``out_of_range`` (a setting), ``above_limit`` (more than
             an owner ever allows), ``too_many_steps`` (more than the key may decrypt), ``noise_grid_too_coarse``,
-            ``iterative_without_noise``, ``unknown_algorithm``, ``wrong_number_of_classes``.
+            ``iterative_without_noise``, ``statistics_only``, ``unknown_algorithm``, ``wrong_number_of_classes``.
         InvalidPrivacyParameter, DeltaTooSmall: epsilon or delta cannot be accounted.
     """
     if request.release != PRIVATE and request.algorithm not in _WITHOUT_NOISE:
@@ -40,6 +41,12 @@ def make_plan(facts: JobFacts, request: PlanRequest) -> EncryptedPlan:
             "iterative_without_noise",
             f"{request.algorithm} answers at every step, and without noise answers tell the records: nothing iterative"
             f" runs without it; the owner of the data may ask {', '.join(_WITHOUT_NOISE)} for exact statistics",
+        )
+    if facts.content == STATISTICS and (request.algorithm not in _WITHOUT_NOISE or request.release != PRIVATE):
+        raise PlanRefused(
+            "statistics_only",
+            "this data set holds statistics that its owner computed, no records: they are good for a private model of"
+            f" {', '.join(_WITHOUT_NOISE)} and nothing else",
         )
     if request.algorithm not in _MAKERS:
         raise PlanRefused("unknown_algorithm", f"algorithm must be one of {', '.join(ALGORITHMS)}")

@@ -15,6 +15,7 @@ from secure_ds.client.owner import sealing_key
 from secure_ds.client.package import write_package
 from secure_ds.client.upload_key import load_upload_key, make_upload_key
 from secure_ds.core.private_keys import public_point
+from secure_ds.data.descriptor import RECORDS, STATISTICS, Content
 
 
 class Encrypted(BaseModel):
@@ -42,6 +43,11 @@ class Encrypted(BaseModel):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Your key for statistics without noise (`job statistics`); made where there is none. Else there will be none.",
 )
+@click.option(
+    "--statistics",
+    is_flag=True,
+    help="Encrypt exact statistics in place of records: least squares alone, in seconds, and nothing can be verified.",
+)
 @upload_key_option
 @connected
 def encrypt(
@@ -52,6 +58,7 @@ def encrypt(
     collaboration: str | None,
     upload_key: Path | None,
     results_key: Path | None,
+    statistics: bool,
 ) -> None:
     """Encrypt records into a package, on this machine alone.
 
@@ -65,6 +72,8 @@ def encrypt(
     Example:
       secure-ds dataset encrypt patients.csv --declaration patients.json --out patients.package
     """
+    if collaboration and (statistics or results_key):
+        raise click.UsageError("--statistics and --results-key are for a data set with a key of its own")
     file = read_declaration(declaration)
     pinned = session.trust.pinned(session.profile.url)
     key_file = upload_key_path(upload_key)
@@ -73,7 +82,8 @@ def encrypt(
     with counted("encrypting", "files") as progress:
         if collaboration is None:
             point = public_point(own_key(results_key)) if results_key else None
-            descriptor = write_package(out, loaded, declared, sealing_key(pinned), key, progress, point)
+            content: Content = STATISTICS if statistics else RECORDS
+            descriptor = write_package(out, loaded, declared, sealing_key(pinned), key, progress, point, content)
         else:
             group = fetch_group(session.client, collaboration, pinned)
             descriptor = write_group_package(out, loaded, declared, *group, key, progress)

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from secure_ds.ckks.process_pool import ProcessPool, Read
 from secure_ds.ckks.statistics import StatisticsEvaluator
-from secure_ds.data.descriptor import FileReference, parse_descriptor
+from secure_ds.ckks.uploaded_statistics import forwarded
+from secure_ds.data.descriptor import STATISTICS, FileReference, parse_descriptor
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
 from secure_ds.training.encrypted.facts import JobFacts
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan, circuit_for
@@ -44,9 +45,17 @@ class LeastSquaresEvaluator:
     def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
         """Return the ciphertexts of the statistics; the weights do not matter."""
         began = time.perf_counter()
-        ciphertexts = self._alone() if self._processes == 1 else self._together()
+        if self._plan.facts.content == STATISTICS:
+            ciphertexts = self._forwarded()
+        else:
+            ciphertexts = self._alone() if self._processes == 1 else self._together()
         self.timings["statistics"] = time.perf_counter() - began
         return ciphertexts
+
+    def _forwarded(self) -> list[bytes]:
+        """Statistics that the owner uploaded go to the custodian as they are."""
+        (part,), circuit = self._parts, self._plan.circuit
+        return [forwarded(circuit, part.column(index)[0]) for index in range(len(circuit.parts))]
 
     def _alone(self) -> list[bytes]:
         evaluator = _evaluator(self._plan.facts, self._parts)

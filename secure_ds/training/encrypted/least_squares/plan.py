@@ -23,8 +23,10 @@ from secure_ds.ckks.statistics_plan import (
     StatisticsPlan,
     check_headroom,
     plan_statistics,
+    require_uploadable,
 )
 from secure_ds.core.digest import digest_json
+from secure_ds.data.descriptor import STATISTICS
 from secure_ds.privacy.approximation import MIN_SIGMA_ON_GRID
 from secure_ds.privacy.calibration import variance_on_grid
 from secure_ds.privacy.mechanism import NoNoise
@@ -190,6 +192,8 @@ def make_least_squares_plan(facts: JobFacts, request: PlanRequest) -> LeastSquar
     if request.release == TO_OWNER:
         _require_one_owner_with_a_key(facts)
     circuit = circuit_for(facts)
+    if facts.content == STATISTICS:
+        require_uploadable(circuit)
     require_coordinates(facts, circuit.count)
     if request.release == TO_OWNER:
         return OwnStatisticsPlan(facts, request, NoNoise("the owner of the data set"), circuit)
