@@ -37,7 +37,8 @@ class Engine:
 
         Args:
             parameters: the CKKS parameters.
-            keys: the evaluation keys, each file under its name of `key_files.KEY_NAMES`.
+            keys: evaluation keys, each file under its name of `key_files.KEY_NAMES`. A circuit needs those it uses:
+                without `relin_tail`, `relin` serves the last levels as well.
         """
         self.parameters = parameters
         self._context = seal_context(parameters)
@@ -45,10 +46,10 @@ class Engine:
         self._evaluator = sealapi.Evaluator(self._context)
         self._tail_evaluator = sealapi.Evaluator(self._tail_context)
         self._encoder = sealapi.CKKSEncoder(self._context)
-        self._relin = self._load_keys(sealapi.RelinKeys(), self._context, keys[RELIN])
-        self._tail_relin = self._load_keys(sealapi.RelinKeys(), self._tail_context, keys[RELIN_TAIL])
-        self._conjugation = self._load_keys(sealapi.GaloisKeys(), self._context, keys[CONJUGATION])
-        self._tail_galois = self._load_keys(sealapi.GaloisKeys(), self._tail_context, keys[GALOIS_TAIL])
+        self._relin = self._load_keys(sealapi.RelinKeys(), self._context, keys.get(RELIN))
+        self._tail_relin = self._load_keys(sealapi.RelinKeys(), self._tail_context, keys.get(RELIN_TAIL))
+        self._conjugation = self._load_keys(sealapi.GaloisKeys(), self._context, keys.get(CONJUGATION))
+        self._tail_galois = self._load_keys(sealapi.GaloisKeys(), self._tail_context, keys.get(GALOIS_TAIL))
         self._monomial = lru_cache(maxsize=None)(self._encode_monomial)
 
     @property
@@ -127,7 +128,7 @@ class Engine:
     def relinearise(self, value: Ciphertext) -> Ciphertext:
         """Bring a product back to two polynomials."""
         result = sealapi.Ciphertext()
-        if self.level(value) <= _TAIL_LEVEL:
+        if self.level(value) <= _TAIL_LEVEL and self._tail_relin is not None:
             self._tail_evaluator.relinearize(value, self._tail_relin, result)
         else:
             self._evaluator.relinearize(value, self._relin, result)
@@ -186,6 +187,8 @@ class Engine:
         return plain
 
     @staticmethod
-    def _load_keys(keys: Any, context: Any, data: bytes) -> Any:
+    def _load_keys(keys: Any, context: Any, data: bytes | None) -> Any:
+        if data is None:
+            return None
         memory_io.load(keys, context, data)
         return keys
