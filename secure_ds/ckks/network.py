@@ -71,7 +71,9 @@ class Conv2d:
         """Return the shape it makes of `shape`."""
         channels = self.weight.shape[1]
         _require(len(shape) == 3 and shape[0] == channels, f"Conv2d takes ({channels}, H, W), gets {shape}")
-        _require(all(p < k for p, k in zip(self.padding, self.weight.shape[2:], strict=True)), "padding reaches past it")
+        _require(
+            all(p < k for p, k in zip(self.padding, self.weight.shape[2:], strict=True)), "padding reaches past it"
+        )
         return (self.weight.shape[0], *_windows(shape, self.weight.shape[2:], self.stride, self.padding))
 
     def linear_map(self, shape: Shape, scale: int) -> LinearMap:
@@ -151,7 +153,9 @@ class Network:
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
-        _require(math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high, "low < high, both finite")
+        _require(
+            math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high, "low < high, both finite"
+        )
         _require(len(self.input_shape) in (1, 3) and min(self.input_shape) >= 1, "an input of one or three axes")
         _require(any(isinstance(layer, Linear | Conv2d) for layer in self.layers), "a layer with weights")
         _require(max(math.prod(shape) for shape in self.shapes) <= MAX_FEATURES, f"{MAX_FEATURES} features at most")
@@ -193,7 +197,9 @@ def _is_sound(layer: Layer) -> bool:
 def _windows(shape: Shape, kernel: Shape, stride: Shape, padding: Shape) -> Shape:
     axes = zip(shape[1:], kernel, stride, padding, strict=True)
     sizes = tuple((length + 2 * pad - size) // step + 1 for length, size, step, pad in axes)
-    _require(min(stride) >= 1 and min(sizes) >= 1, f"a window of {kernel} with stride {stride} does not fit {shape[1:]}")
+    _require(
+        min(stride) >= 1 and min(sizes) >= 1, f"a window of {kernel} with stride {stride} does not fit {shape[1:]}"
+    )
     return sizes
 
 

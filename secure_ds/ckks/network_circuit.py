@@ -48,9 +48,15 @@ def compile_network(network: Network, weight_bits: int) -> tuple[Step, ...]:
 
 def forward(arithmetic: Arithmetic[T], ladder: Ladder, steps: tuple[Step, ...], x: Tensor[T]) -> Tensor[T]:
     """Return what the network makes of `x`: two polynomials per output, lowered by the ladder's rule."""
+    x = through(arithmetic, ladder, steps, x)
+    return gather([lower(arithmetic, ladder, value) for value in x.each()], x.shape)
+
+
+def through(arithmetic: Arithmetic[T], ladder: Ladder, steps: tuple[Step, ...], x: Tensor[T]) -> Tensor[T]:
+    """Return what the layers make of `x`, as it leaves the last one."""
     for step in steps:
         x = _applied(arithmetic, ladder, step, x)
-    return gather([lower(arithmetic, ladder, value) for value in x.each()], x.shape)
+    return x
 
 
 def _applied(arithmetic: Arithmetic[T], ladder: Ladder, step: Step, x: Tensor[T]) -> Tensor[T]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from secure_ds.ckks import memory_io
 from secure_ds.ckks.engine import Ciphertext, Engine
@@ -10,6 +11,10 @@ from secure_ds.ckks.format import residues, residues_offset
 from secure_ds.ckks.key_files import RELIN
 from secure_ds.ckks.layers.linear_map import LinearMap
 from secure_ds.ckks.layers.polynomials import Polynomial
+from secure_ds.ckks.layers.tensors import Tensor
+from secure_ds.ckks.network import Network
+from secure_ds.ckks.network_circuit import AffineStep, ReshapeStep, Step, compile_network, forward
+from secure_ds.ckks.network_planner import NetworkPlan
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.residue_products import combine_residues
 
@@ -28,8 +33,8 @@ class NetworkEngine(Engine):
 
     def combine(self, inputs: Sequence[Ciphertext], linear: LinearMap, scale: float) -> list[Ciphertext]:
         """Return the integer combinations of the inputs, read at `scale`. Exact; the same bytes on every machine."""
-        level, size = self.level(inputs[0]), int(inputs[0].size())
-        files = [memory_io.save(value) for value in inputs]
+        files = [value if isinstance(value, bytes) else memory_io.save(value) for value in inputs]
+        level, size = self._level_and_size(inputs[0])
         rows = [residues(data, self.parameters, level, size=size) for data in files]
         head = files[0][: residues_offset()]
         combined = combine_residues(rows, linear, self.parameters.data_primes[: level + 1])
@@ -38,6 +43,34 @@ class NetworkEngine(Engine):
             result.scale = scale
         return results
 
+    def fresh(self, files: Sequence[bytes], steps: tuple[Step, ...]) -> tuple[Ciphertext, ...]:
+        """Return checked input files as values for these steps.
+
+        A linear map reads files as they are: SEAL need not load them only to write them again.
+        """
+        first = next(step for step in steps if not isinstance(step, ReshapeStep))
+        return tuple(files) if isinstance(first, AffineStep) else tuple(self.load(data) for data in files)
+
+    def _level_and_size(self, value: Ciphertext) -> tuple[int, int]:
+        if isinstance(value, bytes):
+            return self.parameters.top_level, 2
+        return self.level(value), int(value.size())
+
     def note_polynomial(self, value: Ciphertext, argument: Ciphertext, polynomial: Polynomial) -> Ciphertext:
         """Return the value."""
         return value
+
+
+def evaluate(engine: NetworkEngine, network: Network, plan: NetworkPlan, inputs: Sequence[bytes]) -> list[bytes]:
+    """Return the files of a network's outputs, at the plan's output level and scale.
+
+    Args:
+        engine: arithmetic with the caller's key.
+        network: the network.
+        plan: the network's plan.
+        inputs: one checked file per input number, at the top level and the plan's input scale.
+    """
+    steps = compile_network(network, plan.choices.weight_bits)
+    values = engine.fresh(inputs, steps)
+    x = Tensor(values, network.input_shape, plan.parameters.top_level, Fraction(plan.input_scale))
+    return [engine.save(value) for value in forward(engine, plan.choices.ladder, steps, x).values]

@@ -26,13 +26,13 @@ from secure_ds.ckks.layers.bound_arithmetic import BoundArithmetic, Bounded
 from secure_ds.ckks.layers.ladder import PrimeLadder, SketchLadder
 from secure_ds.ckks.layers.tensors import Tensor
 from secure_ds.ckks.network import Network
-from secure_ds.ckks.network_circuit import Step, compile_network, forward
+from secure_ds.ckks.network_circuit import Step, compile_network, forward, through
 from secure_ds.ckks.parameters import HE_STANDARD_2018_BITS, MAX_PRIME_BITS, SECURITY_MARGIN_BITS, Parameters
 from secure_ds.ckks.slot_noise import SlotNoise
 
 PLAN_FORMAT = "secure-ds/ckks-network-plan/1"
-_WEIGHT_BITS = (12, 16, 20, 24, 28)
-_WORKING_BITS = (36, 42, 48, 54, 60)
+_WEIGHT_BITS = (14, 20, 26)
+_WORKING_BITS = (40, 50, 60)
 _LEAST_INPUT_BITS = 24
 _LEAST_PRIME_BITS = 30
 _SPARE_BITS = 0.5  # primes are a little less than the power of two they are named for
@@ -237,7 +237,7 @@ def _sketches(network: Network) -> Iterator[_Sketch]:
 def _prime_sizes(network: Network, steps: tuple[Step, ...], input_bits: int, working_bits: int) -> tuple[int, ...]:
     """Run the circuit over invented primes; return the sizes that it takes, q_0 first, special prime last."""
     ladder, arithmetic = SketchLadder(working_bits), BoundArithmetic(None)
-    forward(arithmetic, ladder, steps, _fresh(arithmetic, network, 0, input_bits))
+    through(arithmetic, ladder, steps, _fresh(arithmetic, network, 0, input_bits))
     dropped = ladder.dropped
     base = max(bits - sum(dropped[-level:]) for level, bits in arithmetic.needed_bits.items())
     sizes = (*_even_sizes(math.ceil(base + _SPARE_BITS), network.levels - len(dropped)), *reversed(dropped))

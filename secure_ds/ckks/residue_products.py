@@ -59,7 +59,9 @@ def _limb_bits(linear: LinearMap) -> int:
     largest = max(float(np.abs(weights).sum(axis=1).max()) for weights in linear.integers)
     bits = _MANTISSA_BITS - math.ceil(math.log2(largest + 1))
     if bits < _LEAST_LIMB_BITS:
-        raise EvaluationRefused(f"weights of a row add up to {largest:.3g}; 2**{_MANTISSA_BITS - _LEAST_LIMB_BITS} at most")
+        raise EvaluationRefused(
+            f"weights of a row add up to {largest:.3g}; 2**{_MANTISSA_BITS - _LEAST_LIMB_BITS} at most"
+        )
     return bits
 
 

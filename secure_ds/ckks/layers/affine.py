@@ -34,7 +34,9 @@ def affine(
     return Tensor(tuple(values), shape, x.level, scale, x.size)
 
 
-def input_gradient(arithmetic: Arithmetic[T], gradient: Tensor[T], linear: LinearMap, shape: tuple[int, ...]) -> Tensor[T]:
+def input_gradient(
+    arithmetic: Arithmetic[T], gradient: Tensor[T], linear: LinearMap, shape: tuple[int, ...]
+) -> Tensor[T]:
     """Return the gradient of a loss by what a linear layer took, given that by what it made.
 
     Raises:

@@ -99,7 +99,9 @@ class ClearArithmetic:
         if value.level < 1 or value.size != 2:
             raise EvaluationRefused("rescaling takes two polynomials and a prime to drop")
         exact = value.scale / self._parameters.data_primes[value.level]
-        return self._checked(replace(value, numbers=value.numbers * (exact / scale), level=value.level - 1, scale=scale))
+        return self._checked(
+            replace(value, numbers=value.numbers * (exact / scale), level=value.level - 1, scale=scale)
+        )
 
     def drop_to(self, value: ClearValue, level: int) -> ClearValue:
         """Return the value at a lower level."""
