@@ -9,7 +9,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from tenseal import sealapi
 
 from secure_ds.ckks import memory_io
 from secure_ds.ckks.context import seal_context
-from secure_ds.ckks.key_files import CONJUGATION, GALOIS_TAIL, RELIN, RELIN_TAIL
+from secure_ds.ckks.key_files import CONJUGATION, GALOIS_TAIL, KEY_NAMES, RELIN, RELIN_TAIL
 from secure_ds.ckks.packing import conjugation_element
 from secure_ds.ckks.parameters import Parameters
 
@@ -32,13 +32,17 @@ class Engine:
     All byte strings must have passed the checks of `secure_ds.ckks.format`: SEAL does not survive hostile ones.
     """
 
-    def __init__(self, parameters: Parameters, keys: Mapping[str, bytes]) -> None:
+    def __init__(self, parameters: Parameters, keys: Mapping[str, bytes], names: Collection[str] = KEY_NAMES) -> None:
         """Load contexts and keys; takes a few hundred milliseconds.
 
         Args:
             parameters: the CKKS parameters.
-            keys: evaluation keys, each file under its name of `key_files.KEY_NAMES`. A circuit needs those it uses:
-                without `relin_tail`, `relin` serves the last levels as well.
+            keys: the evaluation keys, each file under its name.
+            names: those to load, of `key_files.KEY_NAMES`, for a circuit that needs no others; without `relin_tail`,
+                `relin` serves the last levels as well.
+
+        Raises:
+            KeyError: a key that is to be loaded is not there.
         """
         self.parameters = parameters
         self._context = seal_context(parameters)
@@ -46,10 +50,11 @@ class Engine:
         self._evaluator = sealapi.Evaluator(self._context)
         self._tail_evaluator = sealapi.Evaluator(self._tail_context)
         self._encoder = sealapi.CKKSEncoder(self._context)
-        self._relin = self._load_keys(sealapi.RelinKeys(), self._context, keys.get(RELIN))
-        self._tail_relin = self._load_keys(sealapi.RelinKeys(), self._tail_context, keys.get(RELIN_TAIL))
-        self._conjugation = self._load_keys(sealapi.GaloisKeys(), self._context, keys.get(CONJUGATION))
-        self._tail_galois = self._load_keys(sealapi.GaloisKeys(), self._tail_context, keys.get(GALOIS_TAIL))
+        files = {name: keys[name] for name in names}
+        self._relin = self._load_keys(sealapi.RelinKeys(), self._context, files.get(RELIN))
+        self._tail_relin = self._load_keys(sealapi.RelinKeys(), self._tail_context, files.get(RELIN_TAIL))
+        self._conjugation = self._load_keys(sealapi.GaloisKeys(), self._context, files.get(CONJUGATION))
+        self._tail_galois = self._load_keys(sealapi.GaloisKeys(), self._tail_context, files.get(GALOIS_TAIL))
         self._monomial = lru_cache(maxsize=None)(self._encode_monomial)
 
     @property

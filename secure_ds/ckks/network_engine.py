@@ -29,7 +29,7 @@ class NetworkEngine(Engine):
             parameters: the CKKS parameters.
             relin: relinearisation keys over the whole chain, checked.
         """
-        super().__init__(parameters, {RELIN: relin})
+        super().__init__(parameters, {RELIN: relin}, names=(RELIN,))
 
     def combine(self, inputs: Sequence[Ciphertext], linear: LinearMap, scale: float) -> list[Ciphertext]:
         """Return the integer combinations of the inputs, read at `scale`. Exact; the same bytes on every machine."""

@@ -201,7 +201,7 @@ def plan_network(network: Network, *, max_error: float, max_degree: int = 32768)
 def _candidates(network: Network, max_degree: int) -> Iterator[Choices]:
     """Yield legal choices, cheapest first: by the words of a ciphertext, then by the bits of the modulus."""
     sketches = list(_sketches(network))
-    found = [(degree, sketch) for sketch in sketches if (degree := _smallest_degree(sketch.sizes)) <= max_degree]
+    found = [(degree, sketch) for sketch in sketches for degree in _smallest_degree(sketch.sizes, max_degree)]
     if not found:
         limit = HE_STANDARD_2018_BITS[max_degree] - SECURITY_MARGIN_BITS
         least = min(sum(sketch.sizes) for sketch in sketches)
@@ -250,9 +250,10 @@ def _even_sizes(bits: int, least_count: int) -> tuple[int, ...]:
     return tuple(max(bits // count + (index < bits % count), _LEAST_PRIME_BITS) for index in range(count))
 
 
-def _smallest_degree(sizes: tuple[int, ...]) -> float:
-    degrees = (d for d, limit in HE_STANDARD_2018_BITS.items() if sum(sizes) <= limit - SECURITY_MARGIN_BITS)
-    return min(degrees, default=math.inf)
+def _smallest_degree(sizes: tuple[int, ...], max_degree: int) -> list[int]:
+    """Return the smallest degree with room for primes of these sizes, if there is one."""
+    allowed = (d for d, limit in HE_STANDARD_2018_BITS.items() if sum(sizes) <= limit - SECURITY_MARGIN_BITS)
+    return [degree for degree in sorted(allowed) if degree <= max_degree][:1]
 
 
 def _fresh(arithmetic: BoundArithmetic, network: Network, level: int, input_bits: int) -> Tensor[Bounded]:

@@ -5,7 +5,7 @@ as described, in exact arithmetic) and a bound on how far a slot of the decrypte
 everything: encryption, rescaling, key switching, weights and constants rounded to whole numbers, doubles.
 
 Rules kept here:
-  1. Intervals only ever grow, by interval arithmetic; only `note_polynomial` narrows one, to the polynomial's own range.
+  1. Intervals only ever grow, by interval arithmetic; `note_polynomial` alone narrows one, to the polynomial's range.
   2. Let v and e be value and error. A product errs by |v_1| e_2 + |v_2| e_1 + e_1 e_2, a combination by
      sum |W| e + sum |W - w| |v| with W the rounded weights; each rounding of a constant by half a unit.
   3. After every operation |v| + e, times the scale, must stay below half the modulus: coefficients are at most the

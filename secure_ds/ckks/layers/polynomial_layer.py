@@ -10,6 +10,7 @@ Rules kept here:
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Generic
 
 from secure_ds.ckks.layers.ladder import Ladder, aligned, lower, product
 from secure_ds.ckks.layers.polynomials import Polynomial
@@ -46,7 +47,8 @@ def evaluate(arithmetic: Arithmetic[T], ladder: Ladder, z: Scaled[T], polynomial
 
 
 def _with_term(arithmetic: Arithmetic[T], total: Scaled[T], power: Scaled[T], factor: int) -> Scaled[T]:
-    term = aligned(arithmetic, power, total.level)
+    level = min(total.level, power.level)  # an odd power may have come down further than the leading one
+    total, term = aligned(arithmetic, total, level), aligned(arithmetic, power, level)
     scaled = arithmetic.multiply_integer(term.value, float(factor), float(total.scale))
     return Scaled(arithmetic.add(total.value, scaled), total.level, total.scale, total.size)
 
@@ -71,12 +73,12 @@ def _line(arithmetic: Arithmetic[T], z: Scaled[T], line: Polynomial) -> Scaled[T
     return Scaled(arithmetic.add_constant(value, float(integer)) if integer else value, z.level, scale)
 
 
-class _Powers:
+class _Powers(Generic[T]):
     """Powers of one value, lowered, made when asked for."""
 
     def __init__(self, arithmetic: Arithmetic[T], ladder: Ladder, z: Scaled[T]) -> None:
         self._arithmetic, self._ladder = arithmetic, ladder
-        self._known = {1: z}
+        self._known: dict[int, Scaled[T]] = {1: z}
 
     def get(self, power: int) -> Scaled[T]:
         """Return z**power, ready to be multiplied."""
