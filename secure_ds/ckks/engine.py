@@ -9,7 +9,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -32,7 +32,7 @@ class Engine:
     All byte strings must have passed the checks of `secure_ds.ckks.format`: SEAL does not survive hostile ones.
     """
 
-    def __init__(self, parameters: Parameters, keys: Mapping[str, bytes], names: Collection[str] = KEY_NAMES) -> None:
+    def __init__(self, parameters: Parameters, keys: Mapping[str, bytes], names: Iterable[str] = KEY_NAMES) -> None:
         """Load contexts and keys; takes a few hundred milliseconds.
 
         Args:
