@@ -13,7 +13,7 @@ from secure_ds.ckks.layers.linear_map import LinearMap
 from secure_ds.ckks.layers.polynomials import Polynomial
 from secure_ds.ckks.layers.tensors import Tensor
 from secure_ds.ckks.network import Network
-from secure_ds.ckks.network_circuit import AffineStep, ReshapeStep, Step, compile_network, forward
+from secure_ds.ckks.network_circuit import compile_network, forward
 from secure_ds.ckks.network_planner import NetworkPlan
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.residue_products import combine_residues
@@ -33,8 +33,8 @@ class NetworkEngine(Engine):
 
     def combine(self, inputs: Sequence[Ciphertext], linear: LinearMap, scale: float) -> list[Ciphertext]:
         """Return the integer combinations of the inputs, read at `scale`. Exact; the same bytes on every machine."""
-        files = [value if isinstance(value, bytes) else memory_io.save(value) for value in inputs]
-        level, size = self._level_and_size(inputs[0])
+        level, size = self.level(inputs[0]), int(inputs[0].size())
+        files = [memory_io.save(value) for value in inputs]
         rows = [residues(data, self.parameters, level, size=size) for data in files]
         head = files[0][: residues_offset()]
         combined = combine_residues(rows, linear, self.parameters.data_primes[: level + 1])
@@ -42,19 +42,6 @@ class NetworkEngine(Engine):
         for result in results:
             result.scale = scale
         return results
-
-    def fresh(self, files: Sequence[bytes], steps: tuple[Step, ...]) -> tuple[Ciphertext, ...]:
-        """Return checked input files as values for these steps.
-
-        A linear map reads files as they are: SEAL need not load them only to write them again.
-        """
-        first = next(step for step in steps if not isinstance(step, ReshapeStep))
-        return tuple(files) if isinstance(first, AffineStep) else tuple(self.load(data) for data in files)
-
-    def _level_and_size(self, value: Ciphertext) -> tuple[int, int]:
-        if isinstance(value, bytes):
-            return self.parameters.top_level, 2
-        return self.level(value), int(value.size())
 
     def note_polynomial(self, value: Ciphertext, argument: Ciphertext, polynomial: Polynomial) -> Ciphertext:
         """Return the value."""
@@ -68,9 +55,9 @@ def evaluate(engine: NetworkEngine, network: Network, plan: NetworkPlan, inputs:
         engine: arithmetic with the caller's key.
         network: the network.
         plan: the network's plan.
-        inputs: one checked file per input number, at the top level and the plan's input scale.
+        inputs: one checked file per input number, seeded, at the top level and the plan's input scale.
     """
     steps = compile_network(network, plan.choices.weight_bits)
-    values = engine.fresh(inputs, steps)
+    values = tuple(engine.load(data) for data in inputs)
     x = Tensor(values, network.input_shape, plan.parameters.top_level, Fraction(plan.input_scale))
     return [engine.save(value) for value in forward(engine, plan.choices.ladder, steps, x).values]

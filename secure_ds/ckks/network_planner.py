@@ -21,7 +21,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from secure_ds.ckks.errors import InvalidParameters, PlanRefused
-from secure_ds.ckks.format import ciphertext_bytes, relin_keys_bytes
+from secure_ds.ckks.format import ciphertext_bytes, relin_keys_bytes, seeded_ciphertext_bytes
 from secure_ds.ckks.layers.bound_arithmetic import BoundArithmetic, Bounded
 from secure_ds.ckks.layers.ladder import PrimeLadder, SketchLadder
 from secure_ds.ckks.layers.tensors import Tensor
@@ -99,8 +99,8 @@ class NetworkPlan:
 
     @property
     def input_bytes(self) -> int:
-        """Size of one input ciphertext."""
-        return ciphertext_bytes(self.parameters, self.parameters.top_level)
+        """Size of one input ciphertext, seeded."""
+        return seeded_ciphertext_bytes(self.parameters, self.parameters.top_level)
 
     @property
     def output_bytes(self) -> int:

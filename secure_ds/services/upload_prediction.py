@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from policies.actions import Action
 from secure_ds.ckks.errors import MalformedCiphertext
-from secure_ds.ckks.format import check_ciphertext, check_relin_keys
+from secure_ds.ckks.format import check_relin_keys, check_seeded_ciphertext
 from secure_ds.ckks.network_planner import choices_from_json
 from secure_ds.core.principal import Caller
 from secure_ds.jobs.prediction import KEY, OUTPUT, PredictionState
@@ -65,6 +65,7 @@ def upload_prediction_file(
     with context.store.read() as work:
         row, file = _find(work, prediction_id, digest)
         decision = decide(context, caller, Action.PREDICTION_UPLOAD, prediction_facts(row))
+    _require_announced(file)
     if file.complete:
         return _status(context, row, file)
     if row.state != PredictionState.UPLOADING:
@@ -127,7 +128,6 @@ def _require_announced(file: PredictionFileRow) -> None:
 
 
 def _append(context: ServiceContext, row: PredictionRow, file: PredictionFileRow, offset: int, stream: BinaryIO) -> int:
-    _require_announced(file)
     try:
         return context.blobs.append(row.id, file.digest, offset, stream, file.bytes)
     except OffsetMismatch as error:
@@ -147,7 +147,7 @@ def _check(context: ServiceContext, row: PredictionRow, file: PredictionFileRow)
         if file.kind == KEY:
             check_relin_keys(data, parameters)
         else:
-            check_ciphertext(data, parameters, parameters.top_level, 2.0**choices.input_bits)
+            check_seeded_ciphertext(data, parameters, parameters.top_level, 2.0**choices.input_bits)
     except DigestMismatch as error:
         raise BlobDigestMismatch(
             "the bytes that arrived are not those that were announced; they were thrown away",

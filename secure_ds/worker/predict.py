@@ -1,4 +1,4 @@
-"""Apply a network to the ciphertexts of a prediction. The worker has the caller's evaluation key and nothing else of it."""
+"""Apply a network to the ciphertexts of a prediction, with the caller's evaluation key."""
 
 import time
 
