@@ -13,6 +13,7 @@ from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
+from secure_ds.wire.predictions import NetworkCreate, NetworkView, PredictionCreate, PredictionView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
 
 
@@ -144,6 +145,42 @@ class Verbs(Protocol):
 
     def download_certificate(self, caller: Caller, model_id: str, /) -> bytes:
         """Return a model's certificate (DSSE envelope, JSON)."""
+        ...
+
+    def register_network(self, caller: Caller, body: NetworkCreate, idempotency_key: str | None, /) -> NetworkView:
+        """Store a network."""
+        ...
+
+    def show_network(self, caller: Caller, network_id: str, /) -> NetworkView:
+        """Return one network."""
+        ...
+
+    def download_network(self, caller: Caller, network_id: str, /) -> bytes:
+        """Return a network's file (safetensors)."""
+        ...
+
+    def request_prediction(
+        self, caller: Caller, body: PredictionCreate, idempotency_key: str | None, /
+    ) -> PredictionView:
+        """Announce a prediction."""
+        ...
+
+    def show_prediction(self, caller: Caller, prediction_id: str, /) -> PredictionView:
+        """Return one prediction."""
+        ...
+
+    def prediction_file_status(self, caller: Caller, prediction_id: str, digest: str, /) -> BlobStatus:
+        """Tell how much of a file has arrived."""
+        ...
+
+    def upload_prediction_file(
+        self, caller: Caller, prediction_id: str, digest: str, offset: int, stream: BinaryIO, length: int | None, /
+    ) -> BlobStatus:
+        """Append bytes to a file; a short `stream` is a dropped connection, as with blobs."""
+        ...
+
+    def download_prediction_file(self, caller: Caller, prediction_id: str, digest: str, /) -> Iterator[bytes]:
+        """Return an answer in pieces."""
         ...
 
     def list_keys(self, caller: Caller, /) -> Page[KeyView]:

@@ -20,7 +20,20 @@ from typing import Any
 
 from policies.actions import Action
 from policies.decision import PolicyEngine
-from policies.entities import AuditLog, Collaboration, Dataset, Job, KeySet, Model, PolicySet, Service, Tenant, User
+from policies.entities import (
+    AuditLog,
+    Collaboration,
+    Dataset,
+    Job,
+    KeySet,
+    Model,
+    Network,
+    PolicySet,
+    Prediction,
+    Service,
+    Tenant,
+    User,
+)
 from policies.errors import CaseFileError, PolicyError
 from policies.request import Context, Request
 from policies.rules import VARIABLES
@@ -36,7 +49,20 @@ TENANCIES = ("own", "other")
 _EXPECTED = {"ALLOW": True, "DENY": False}
 _ENTITIES: Mapping[str, Any] = {
     kind.cedar_type: kind
-    for kind in (User, Service, Tenant, Dataset, Collaboration, Job, Model, KeySet, AuditLog, PolicySet)
+    for kind in (
+        User,
+        Service,
+        Tenant,
+        Dataset,
+        Collaboration,
+        Job,
+        Model,
+        Network,
+        Prediction,
+        KeySet,
+        AuditLog,
+        PolicySet,
+    )
 }
 
 

@@ -272,6 +272,25 @@ class Model(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Network(Entity):
+    """A network that was handed in for encrypted predictions."""
+
+    cedar_type: ClassVar[str] = "Network"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction(Entity):
+    """A request to apply a network to ciphertexts: who asked."""
+
+    cedar_type: ClassVar[str] = "Prediction"
+    submitter: str
+
+    def attributes(self) -> dict[str, Any]:
+        """Submitter."""
+        return {"submitter": _reference("User", self.submitter)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeySet(Shared):
     """The CKKS secret key as it may be used on one data set, whose id, `purposes` and `state` it has."""
 
@@ -299,4 +318,6 @@ class PolicySet(Entity):
 
 
 Principal: TypeAlias = User | Service
-Resource: TypeAlias = Tenant | Dataset | Collaboration | Job | Model | KeySet | AuditLog | PolicySet
+Resource: TypeAlias = (
+    Tenant | Dataset | Collaboration | Job | Model | Network | Prediction | KeySet | AuditLog | PolicySet
+)

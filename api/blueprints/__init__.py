@@ -7,7 +7,8 @@ from api.blueprints.jobs import jobs
 from api.blueprints.keys import keys
 from api.blueprints.models import models
 from api.blueprints.policies import policies
+from api.blueprints.predictions import predictions
 from api.blueprints.quotes import quotes
 from api.blueprints.service import service
 
-BLUEPRINTS = (datasets, collaborations, quotes, jobs, models, keys, policies, audit, service)
+BLUEPRINTS = (datasets, collaborations, quotes, jobs, models, predictions, keys, policies, audit, service)

@@ -17,7 +17,7 @@ Sub-Gaussian facts. X is sub-Gaussian with proxy v when E exp(tX) <= exp(v t^2 /
     Gaussian of deviation 3.2, SEAL's other build option, has a smaller one.
   - For a with independent coefficients of proxy v, Re(exp(i theta) a(zeta)) has proxy v N/2 (the squared cosines sum
     to N/2 at an odd root of unity). |a(zeta)| is at most 1/cos(pi/16) times the largest of 16 such directions. A union
-    over the N/2 slots and `count` polynomials gives `_embedding_bound`.
+    over the N/2 slots and `count` polynomials gives `embedding_bound`.
   - For E of independent entries of proxy v, m x d, a fixed unit vector w and a fixed matrix A, Hsu, Kakade and Zhang
     (2012, theorem 2.1) give ||A E w||^2 <= v (tr S + 2 sqrt(tr S^2 t) + 2 |S| t), S = A^T A, except with probability
     exp(-t). A net of the sphere of fineness 1/10 has at most 21^d points, and ||A E|| <= max over the net /
@@ -55,7 +55,7 @@ _ROUNDING_PROXY = 1 / 12  # of a value uniform in +-1/2
 _LARGEST_ERROR = 21
 _DIRECTIONS = 16
 _NET_FINENESS = 0.1
-_FFT_RELATIVE_ERROR = 8 * 2.0**-53  # per butterfly stage of SEAL's double-precision transform
+FFT_RELATIVE_ERROR = 8 * 2.0**-53  # per butterfly stage of SEAL's double-precision transform
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class NoiseModel:
     @property
     def product_rounding(self) -> float:
         """Bound the norm of the error of rescaling a product of three polynomials, before it is relinearised."""
-        secret = _embedding_bound(self._degree, SECRET_PROXY, count=1)
+        secret = embedding_bound(self._degree, SECRET_PROXY, count=1)
         return math.sqrt(self._degree) / 2 * (1 + secret + secret**2)
 
     def key_switching(self, level: int) -> float:
@@ -121,7 +121,7 @@ class NoiseModel:
         """
         half_units = math.sqrt(self.n_columns * self.n_blocks * self._degree) / 2
         stages = math.log2(self._degree)
-        transform = _FFT_RELATIVE_ERROR * stages * math.sqrt(2 * n_records) * scale
+        transform = FFT_RELATIVE_ERROR * stages * math.sqrt(2 * n_records) * scale
         return self.slot_factor * half_units + transform
 
     def _operator(self, proxy: float, square: float, largest: float) -> float:
@@ -140,7 +140,7 @@ class NoiseModel:
     @property
     def _secret_embedding(self) -> float:
         """Bound |s|_can."""
-        return _embedding_bound(self._degree, SECRET_PROXY, count=1)
+        return embedding_bound(self._degree, SECRET_PROXY, count=1)
 
     @property
     def _secret_square(self) -> float:
@@ -155,10 +155,10 @@ class NoiseModel:
         automorphisms, public = 2 * (1 + self._degree.bit_length()) + 3 * 3, 1
         rotation = 2 if self.keying.rotated else 0
         count = relinearisation + conjugation + automorphisms + rotation + public
-        return _embedding_bound(self._degree, ERROR_PROXY, count)
+        return embedding_bound(self._degree, ERROR_PROXY, count)
 
 
-def _embedding_bound(degree: int, proxy: float, count: int) -> float:
+def embedding_bound(degree: int, proxy: float, count: int) -> float:
     """Bound |a|_can for `count` random polynomials together, except with probability 2**-FAILURE_BITS."""
     events = math.log(_DIRECTIONS * degree / 2 * count) + FAILURE_BITS * math.log(2)
     return math.sqrt(proxy * degree * events) / math.cos(math.pi / _DIRECTIONS)

@@ -10,7 +10,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from tenseal import sealapi
 
 from secure_ds.ckks import memory_io
 from secure_ds.ckks.context import seal_context
-from secure_ds.ckks.key_files import CONJUGATION, GALOIS_PRODUCTS, GALOIS_TAIL, RELIN, RELIN_TAIL
+from secure_ds.ckks.key_files import CONJUGATION, GALOIS_PRODUCTS, GALOIS_TAIL, KEY_NAMES, RELIN, RELIN_TAIL
 from secure_ds.ckks.packing import conjugation_element
 from secure_ds.ckks.parameters import Parameters
 
@@ -33,12 +33,17 @@ class Engine:
     All byte strings must have passed the checks of `secure_ds.ckks.format`: SEAL does not survive hostile ones.
     """
 
-    def __init__(self, parameters: Parameters, keys: Mapping[str, bytes]) -> None:
+    def __init__(self, parameters: Parameters, keys: Mapping[str, bytes], names: Iterable[str] = KEY_NAMES) -> None:
         """Load contexts and keys; takes a few hundred milliseconds.
 
         Args:
             parameters: the CKKS parameters.
-            keys: the evaluation keys, each file under its name of `key_files.KEY_NAMES`.
+            keys: the evaluation keys, each file under its name.
+            names: those to load, of `key_files.KEY_NAMES`, for a circuit that needs no others; without `relin_tail`,
+                `relin` serves the last levels as well.
+
+        Raises:
+            KeyError: a key that is to be loaded is not there.
         """
         self.parameters = parameters
         self._context = seal_context(parameters)
@@ -48,11 +53,12 @@ class Engine:
         products_context = seal_context(parameters.products)
         self._products_evaluator = sealapi.Evaluator(products_context)
         self._encoder = sealapi.CKKSEncoder(self._context)
-        self._relin = self._load_keys(sealapi.RelinKeys(), self._context, keys[RELIN])
-        self._tail_relin = self._load_keys(sealapi.RelinKeys(), self._tail_context, keys[RELIN_TAIL])
-        self._conjugation = self._load_keys(sealapi.GaloisKeys(), self._context, keys[CONJUGATION])
-        self._products_galois = self._load_keys(sealapi.GaloisKeys(), products_context, keys[GALOIS_PRODUCTS])
-        self._tail_galois = self._load_keys(sealapi.GaloisKeys(), self._tail_context, keys[GALOIS_TAIL])
+        files = {name: keys[name] for name in names}
+        self._relin = self._load_keys(sealapi.RelinKeys(), self._context, files.get(RELIN))
+        self._tail_relin = self._load_keys(sealapi.RelinKeys(), self._tail_context, files.get(RELIN_TAIL))
+        self._conjugation = self._load_keys(sealapi.GaloisKeys(), self._context, files.get(CONJUGATION))
+        self._products_galois = self._load_keys(sealapi.GaloisKeys(), products_context, files.get(GALOIS_PRODUCTS))
+        self._tail_galois = self._load_keys(sealapi.GaloisKeys(), self._tail_context, files.get(GALOIS_TAIL))
         self._monomial = lru_cache(maxsize=None)(self._encode_monomial)
 
     @property
@@ -131,7 +137,7 @@ class Engine:
     def relinearise(self, value: Ciphertext) -> Ciphertext:
         """Bring a product back to two polynomials."""
         result = sealapi.Ciphertext()
-        if self.level(value) <= _TAIL_LEVEL:
+        if self.level(value) <= _TAIL_LEVEL and self._tail_relin is not None:
             self._tail_evaluator.relinearize(value, self._tail_relin, result)
         else:
             self._evaluator.relinearize(value, self._relin, result)
@@ -193,6 +199,8 @@ class Engine:
         return plain
 
     @staticmethod
-    def _load_keys(keys: Any, context: Any, data: bytes) -> Any:
+    def _load_keys(keys: Any, context: Any, data: bytes | None) -> Any:
+        if data is None:
+            return None
         memory_io.load(keys, context, data)
         return keys

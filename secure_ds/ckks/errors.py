@@ -68,3 +68,9 @@ class EvaluationRefused(CkksError, ValueError):
     """Input to a homomorphic circuit that does not fit its plan (counts, ranges, levels)."""
 
     code = "evaluation_refused"
+
+
+class InvalidNetwork(CkksError, ValueError):
+    """A description of a network, or its file, that is not one."""
+
+    code = "invalid_network"

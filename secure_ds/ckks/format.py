@@ -157,6 +157,11 @@ def place_of(data: bytes | memoryview) -> tuple[int, float]:
     return primes - 1, scale
 
 
+def residues_offset() -> int:
+    """Return where the residues of a ciphertext file begin."""
+    return _RESIDUES_OFFSET
+
+
 class _Shape(NamedTuple):
     """What a ciphertext consists of: `size` polynomials of `degree` coefficients modulo each of `primes`."""
 

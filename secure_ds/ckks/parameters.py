@@ -172,7 +172,7 @@ class Parameters:
         that are used only there (automorphisms, relinearisation of products) are made for the short chain: at five
         data primes each is five times smaller and the key-switching work is the same.
         """
-        return Parameters(self.poly_modulus_degree, (*self.primes[:2], self.special_prime))
+        return Parameters(self.poly_modulus_degree, (*self.data_primes[:2], self.special_prime))
 
     @cached_property
     def products(self) -> Parameters:

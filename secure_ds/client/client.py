@@ -28,6 +28,7 @@ from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
+from secure_ds.wire.predictions import NetworkCreate, NetworkView, PredictionCreate, PredictionView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
 
 PAGE_SIZE = 200
@@ -235,6 +236,36 @@ class Client:
         """Return a model's certificate (DSSE envelope); `secure_ds.client.verify` says what it is worth."""
         return self._http.request("GET", f"/v1/models/{model.id}/certificate").content
 
+    # Encrypted predictions
+
+    def register_network(self, body: NetworkCreate, idempotency_key: str | None = None) -> NetworkView:
+        """Hand in a network."""
+        return self._post(NetworkView, "/v1/networks", body, idempotency_key or fresh_key())
+
+    def network(self, network_id: str) -> NetworkView:
+        """Return a network."""
+        return self._get(NetworkView, f"/v1/networks/{network_id}")
+
+    def download_network(self, network: NetworkView) -> bytes:
+        """Return a network's file with its digest checked."""
+        return _verified(self._http.request("GET", f"/v1/networks/{network.id}/file").content, network.digest)
+
+    def request_prediction(self, body: PredictionCreate, idempotency_key: str | None = None) -> PredictionView:
+        """Announce a prediction; its files follow with `upload_prediction_file`."""
+        return self._post(PredictionView, "/v1/predictions", body, idempotency_key or fresh_key())
+
+    def prediction(self, prediction_id: str) -> PredictionView:
+        """Return a prediction."""
+        return self._get(PredictionView, f"/v1/predictions/{prediction_id}")
+
+    def upload_prediction_file(self, prediction_id: str, digest: str, path: Path) -> BlobStatus:
+        """Upload a file, resuming after interruptions."""
+        return self._uploader.upload(_prediction_file(prediction_id, digest), digest, path, lambda sent: None)
+
+    def download_prediction_file(self, prediction_id: str, digest: str) -> bytes:
+        """Return an answer with its digest checked."""
+        return _verified(self._http.request("GET", _prediction_file(prediction_id, digest)).content, digest)
+
     # Audit
 
     def audit_entries(self, query: AuditQuery) -> Iterator[EntryView]:
@@ -304,6 +335,10 @@ def fresh_key() -> str:
 
 def _blob(dataset_id: str, digest: str) -> str:
     return f"/v1/datasets/{dataset_id}/blobs/{digest}"
+
+
+def _prediction_file(prediction_id: str, digest: str) -> str:
+    return f"/v1/predictions/{prediction_id}/files/{digest}"
 
 
 def _parse(model: type[Model], answer: httpx.Response) -> Model:

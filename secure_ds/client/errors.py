@@ -57,6 +57,18 @@ class InvalidTrustFile(ClientError):
     code = "invalid_trust_file"
 
 
+class InvalidInputs(ClientError):
+    """Records do not fit the network: another number of inputs, or a number outside its declared range."""
+
+    code = "invalid_inputs"
+
+
+class PredictionFailed(ClientError):
+    """The service took a prediction and could not evaluate it."""
+
+    code = "prediction_failed"
+
+
 class ProblemError(ClientError):
     """The service refused, and said why (RFC 9457).
 

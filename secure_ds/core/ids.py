@@ -4,11 +4,11 @@ import re
 import secrets
 from typing import Final, Literal
 
-Prefix = Literal["collab", "ds", "job", "model", "key", "tok", "req", "user"]
+Prefix = Literal["collab", "ds", "job", "model", "key", "net", "pred", "tok", "req", "user"]
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _BODY_LENGTH: Final = 26
-_PATTERN: Final = re.compile(r"(collab|ds|job|model|key|tok|req|user)_[a-z2-7]{26}")
+_PATTERN: Final = re.compile(r"(collab|ds|job|model|key|net|pred|tok|req|user)_[a-z2-7]{26}")
 
 
 def new_id(prefix: Prefix) -> str:

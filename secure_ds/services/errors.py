@@ -83,6 +83,18 @@ class InvalidDescriptor(ServiceError):
     code = "invalid_descriptor"
 
 
+class InvalidNetworkFile(ServiceError):
+    """A network's file cannot be accepted."""
+
+    code = "invalid_network"
+
+
+class PredictionRefused(ServiceError):
+    """The plan of a prediction does not hold for its network, or its files are not those the plan needs."""
+
+    code = "prediction_refused"
+
+
 class MalformedBlob(ServiceError):
     """An uploaded ciphertext or key is not what the descriptor says it is."""
 

@@ -17,8 +17,11 @@ from secure_ds.services import (
     read_models,
     read_service,
     register_dataset,
+    register_network,
+    request_prediction,
     submit_job,
     upload,
+    upload_prediction,
 )
 from secure_ds.services.context import ServiceContext
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
@@ -27,6 +30,7 @@ from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
+from secure_ds.wire.predictions import NetworkCreate, NetworkView, PredictionCreate, PredictionView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
 
 
@@ -129,6 +133,36 @@ class Services:
 
     def download_certificate(self, caller: Caller, model_id: str, /) -> bytes:
         return read_models.download_certificate(self._context, caller, model_id)
+
+    def register_network(self, caller: Caller, body: NetworkCreate, idempotency_key: str | None, /) -> NetworkView:
+        return register_network.register_network(self._context, caller, body, idempotency_key)
+
+    def show_network(self, caller: Caller, network_id: str, /) -> NetworkView:
+        return register_network.show_network(self._context, caller, network_id)
+
+    def download_network(self, caller: Caller, network_id: str, /) -> bytes:
+        return register_network.download_network(self._context, caller, network_id)
+
+    def request_prediction(
+        self, caller: Caller, body: PredictionCreate, idempotency_key: str | None, /
+    ) -> PredictionView:
+        return request_prediction.request_prediction(self._context, caller, body, idempotency_key)
+
+    def show_prediction(self, caller: Caller, prediction_id: str, /) -> PredictionView:
+        return request_prediction.show_prediction(self._context, caller, prediction_id)
+
+    def prediction_file_status(self, caller: Caller, prediction_id: str, digest: str, /) -> BlobStatus:
+        return upload_prediction.prediction_file_status(self._context, caller, prediction_id, digest)
+
+    def upload_prediction_file(
+        self, caller: Caller, prediction_id: str, digest: str, offset: int, stream: BinaryIO, length: int | None, /
+    ) -> BlobStatus:
+        return upload_prediction.upload_prediction_file(
+            self._context, caller, prediction_id, digest, offset, stream, length
+        )
+
+    def download_prediction_file(self, caller: Caller, prediction_id: str, digest: str, /) -> Iterator[bytes]:
+        return upload_prediction.download_prediction_file(self._context, caller, prediction_id, digest)
 
     def list_keys(self, caller: Caller, /) -> Page[KeyView]:
         return read_service.list_keys(self._context, caller)

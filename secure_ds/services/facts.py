@@ -2,10 +2,22 @@
 
 from collections.abc import Sequence
 
-from policies.entities import AuditLog, Collaboration, Dataset, Job, KeySet, Model, PolicySet, Tenant, User
+from policies.entities import (
+    AuditLog,
+    Collaboration,
+    Dataset,
+    Job,
+    KeySet,
+    Model,
+    Network,
+    PolicySet,
+    Prediction,
+    Tenant,
+    User,
+)
 from policies.vocabulary import Role as PolicyRole
 from secure_ds.core.principal import Principal
-from secure_ds.store.rows import CollaborationRow, DatasetSummary, JobRow, ModelRow
+from secure_ds.store.rows import CollaborationRow, DatasetSummary, JobRow, ModelRow, NetworkRow, PredictionRow
 
 __all__ = [
     "AuditLog",
@@ -16,6 +28,8 @@ __all__ = [
     "dataset_facts",
     "job_facts",
     "model_facts",
+    "network_facts",
+    "prediction_facts",
     "user_facts",
 ]
 
@@ -64,6 +78,16 @@ def job_facts(job: JobRow, datasets: Sequence[DatasetSummary]) -> Job:
         submitter=job.submitter,
         partners=_other_tenants(job, datasets),
     )
+
+
+def network_facts(row: NetworkRow) -> Network:
+    """A network as the policies see it."""
+    return Network(id=row.id, tenant=row.tenant)
+
+
+def prediction_facts(row: PredictionRow) -> Prediction:
+    """A prediction as the policies see it."""
+    return Prediction(id=row.id, tenant=row.tenant, submitter=row.submitter)
 
 
 def model_facts(model: ModelRow, job: JobRow, datasets: Sequence[DatasetSummary]) -> Model:

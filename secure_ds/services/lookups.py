@@ -4,7 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from secure_ds.services.errors import NotFound
-from secure_ds.store.rows import CollaborationRow, DatasetRow, DatasetSummary, JobRow, ModelRow
+from secure_ds.store.rows import (
+    CollaborationRow,
+    DatasetRow,
+    DatasetSummary,
+    JobRow,
+    ModelRow,
+    NetworkRow,
+    PredictionRow,
+)
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.base import Page
 
@@ -38,6 +46,24 @@ def find_job(work: UnitOfWork, job_id: str) -> tuple[JobRow, Sequence[DatasetSum
     """
     job = _found(work.jobs.get(job_id))
     return job, work.jobs.datasets(job.id)
+
+
+def find_network(work: UnitOfWork, network_id: str) -> NetworkRow:
+    """Return the network.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return _found(work.networks.get(network_id))
+
+
+def find_prediction(work: UnitOfWork, prediction_id: str) -> PredictionRow:
+    """Return the prediction.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return _found(work.predictions.get(prediction_id))
 
 
 def find_model(work: UnitOfWork, model_id: str) -> tuple[ModelRow, JobRow, Sequence[DatasetSummary]]:

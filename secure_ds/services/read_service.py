@@ -1,7 +1,18 @@
 """Keys, policies, health: what the service says of itself."""
 
 from policies.actions import Action
-from policies.entities import AuditLog, Collaboration, Dataset, Job, Model, PolicySet, Resource, Tenant
+from policies.entities import (
+    AuditLog,
+    Collaboration,
+    Dataset,
+    Job,
+    Model,
+    Network,
+    PolicySet,
+    Prediction,
+    Resource,
+    Tenant,
+)
 from policies.explain import explain as explain_decision
 from policies.request import Context, Request
 from policies.vocabulary import Door
@@ -10,9 +21,24 @@ from secure_ds.core.key_labels import is_of_another_tenant
 from secure_ds.core.principal import Caller
 from secure_ds.services.context import CustodyError, ServiceContext
 from secure_ds.services.errors import InvalidQuery
-from secure_ds.services.facts import collaboration_facts, dataset_facts, job_facts, model_facts, user_facts
+from secure_ds.services.facts import (
+    collaboration_facts,
+    dataset_facts,
+    job_facts,
+    model_facts,
+    network_facts,
+    prediction_facts,
+    user_facts,
+)
 from secure_ds.services.gate import Subject, permit, unavailable_parts, verb
-from secure_ds.services.lookups import find_collaboration, find_dataset, find_job, find_model
+from secure_ds.services.lookups import (
+    find_collaboration,
+    find_dataset,
+    find_job,
+    find_model,
+    find_network,
+    find_prediction,
+)
 from secure_ds.store.errors import StoreUnavailable
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.base import Page
@@ -108,7 +134,7 @@ def _resource(work: UnitOfWork, caller: Caller, body: ExplainRequest) -> Resourc
     identifier, tenant = body.object_id, caller.principal.tenant
     if identifier is None:
         return _whole(body.action, tenant)
-    resource: Dataset | Collaboration | Job | Model
+    resource: Dataset | Collaboration | Job | Model | Network | Prediction
     if is_id(identifier, "ds"):
         resource = dataset_facts(find_dataset(work, identifier))
     elif is_id(identifier, "collab"):
@@ -117,8 +143,14 @@ def _resource(work: UnitOfWork, caller: Caller, body: ExplainRequest) -> Resourc
         resource = job_facts(*find_job(work, identifier))
     elif is_id(identifier, "model"):
         resource = model_facts(*find_model(work, identifier))
+    elif is_id(identifier, "net"):
+        resource = network_facts(find_network(work, identifier))
+    elif is_id(identifier, "pred"):
+        resource = prediction_facts(find_prediction(work, identifier))
     else:
-        raise InvalidQuery("object_id must be the id of a data set, a collaboration, a job or a model")
+        raise InvalidQuery(
+            "object_id must be the id of a data set, a collaboration, a job, a model, a network or a prediction"
+        )
     if tenant not in resource.tenants:
         find_dataset(work, "")  # answers as for an object that does not exist
     return resource

@@ -16,6 +16,7 @@ from secure_ds.jobs.lifecycle import JobState, is_final
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.lookups import find_dataset, find_job
 from secure_ds.services.parties import WORKER, record_of_job
+from secure_ds.services.run_prediction import PredictionTask, claimed_prediction
 from secure_ds.store.errors import LeaseLost
 from secure_ds.store.repositories.work import EVERYTHING, WorkKind
 from secure_ds.store.rows import DatasetRow, JobRow, Lease, ModelRow, StepRow
@@ -44,13 +45,15 @@ class Task:
         return self.datasets[0]
 
 
-def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task | None:
+def claim(context: ServiceContext, worker_id: str, lease_seconds: float) -> Task | PredictionTask | None:
     """Take the oldest piece of work, if there is any; a queued job becomes running."""
     with context.store.write() as work:
         domain = context.evaluator.domain if context.evaluator else None
         lease = work.work.claim(worker_id, lease_seconds, domain, kinds_of_work(context))
         if lease is None:
             return None
+        if lease.kind == "predict":
+            return claimed_prediction(work, lease)
         if lease.kind == "check_dataset":
             return Task(lease, (find_dataset(work, lease.subject_id),), None)
         job = work.jobs.lock(lease.subject_id)

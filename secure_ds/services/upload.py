@@ -172,6 +172,7 @@ def _finish(context: ServiceContext, row: DatasetRow, blob: BlobRow) -> None:
 
 
 def pieces(stored: BinaryIO) -> Iterator[bytes]:
+    """Yield an open file's bytes, and close it."""
     """Yield what is stored, piece by piece, and close it."""
     with stored:
         while piece := stored.read(CHUNK):

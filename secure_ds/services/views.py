@@ -3,15 +3,27 @@
 from collections.abc import Sequence
 
 from secure_ds.ckks.key_files import ROTATION
+from secure_ds.ckks.network import Network
 from secure_ds.core.clock import timestamp
 from secure_ds.data.signed import CIPHERTEXT_KIND
 from secure_ds.jobs.dataset_lifecycle import DatasetState
-from secure_ds.store.rows import BlobRow, CollaborationRow, DatasetSummary, JobRow, ModelRow, StepRow
+from secure_ds.jobs.prediction import OUTPUT
+from secure_ds.store.rows import (
+    BlobRow,
+    CollaborationRow,
+    DatasetSummary,
+    JobRow,
+    ModelRow,
+    NetworkRow,
+    PredictionRow,
+    StepRow,
+)
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.collaborations import CollaborationView, TakingPart
 from secure_ds.wire.datasets import DatasetView, Refusal
 from secure_ds.wire.jobs import JobView, StepView
 from secure_ds.wire.models import ModelView
+from secure_ds.wire.predictions import NetworkView, PredictionView
 
 _VERIFIED = frozenset({DatasetState.READY, DatasetState.ROTATED})
 
@@ -103,6 +115,44 @@ def step_view(row: StepRow) -> StepView:
         spent_units=str(row.units),
         answer=None if row.answer is None else [str(value) for value in row.answer],
         spent_at=timestamp(row.spent_at),
+    )
+
+
+def network_view(row: NetworkRow, network: Network) -> NetworkView:
+    """A network."""
+    return NetworkView(
+        id=row.id,
+        tenant=row.tenant,
+        owner=row.owner,
+        name=row.name,
+        digest=row.digest,
+        n_inputs=network.n_inputs,
+        n_outputs=network.n_outputs,
+        levels=network.levels,
+        created_at=timestamp(row.created_at),
+    )
+
+
+def prediction_view(work: UnitOfWork, row: PredictionRow) -> PredictionView:
+    """A prediction, with how much of it has arrived."""
+    files = work.predictions.files(row.id)
+    outputs = [file for file in files if file.kind == OUTPUT]
+    sent = [file for file in files if file.kind != OUTPUT]
+    return PredictionView(
+        id=row.id,
+        tenant=row.tenant,
+        network_id=row.network_id,
+        submitter=row.submitter,
+        state=row.state,
+        n_records=row.n_records,
+        files_missing=sum(not file.complete for file in sent),
+        bytes_up=sum(file.bytes for file in sent),
+        bytes_down=sum(file.bytes for file in outputs),
+        outputs=[file.digest for file in outputs],
+        seconds=row.seconds,
+        failure=row.failure,
+        created_at=timestamp(row.created_at),
+        finished_at=timestamp(row.finished_at) if row.finished_at else None,
     )
 
 

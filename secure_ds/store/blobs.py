@@ -12,10 +12,11 @@ Rules, for every implementation (one conformance suite runs over all):
 from typing import BinaryIO, ClassVar, Final, Protocol
 
 from secure_ds.core.digest import is_digest
-from secure_ds.core.ids import is_id
+from secure_ds.core.ids import Prefix, is_id
 from secure_ds.store.errors import StoreError
 
 PIECE: Final = 1 << 20  # bytes read from a stream at a time
+_OWNERS: Final[tuple[Prefix, ...]] = ("ds", "collab", "pred")
 
 
 class BlobError(StoreError):
@@ -113,7 +114,7 @@ def require_names(dataset_id: str, digest: str) -> None:
     Raises:
         ValueError: not a data set id, or not a digest.
     """
-    if not is_id(dataset_id, "ds") and not is_id(dataset_id, "collab"):
-        raise ValueError("a blob belongs to a data set id, ds_<26 characters>, or to a collaboration's")
+    if not any(is_id(dataset_id, prefix) for prefix in _OWNERS):
+        raise ValueError("a blob belongs to a data set id, ds_<26 characters>, or to a collaboration's or prediction's")
     if not is_digest(digest):
         raise ValueError("a blob is named by its digest, sha256:<64 hex digits>")

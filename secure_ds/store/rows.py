@@ -6,6 +6,7 @@ from typing import Any
 
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.jobs.lifecycle import JobState
+from secure_ds.jobs.prediction import PredictionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,47 @@ class ModelRow:
     certificate: bytes | None = None
     certificate_digest: str | None = None
     released: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRow:
+    """A network that was handed in; `file` is what `secure_ds.ckks.network_files` reads."""
+
+    id: str
+    tenant: str
+    owner: str
+    name: str
+    digest: str
+    file: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionRow:
+    """A request to apply a network to ciphertexts; `seconds` is what the evaluation took."""
+
+    id: str
+    tenant: str
+    network_id: str
+    submitter: str
+    state: PredictionState
+    plan: dict[str, Any]
+    n_records: int
+    created_at: datetime
+    finished_at: datetime | None = None
+    seconds: float | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionFileRow:
+    """A file of a prediction: `kind` is key, input or output, `position` which of them, `bytes` its size."""
+
+    digest: str
+    kind: str
+    position: int
+    bytes: int
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.jobs.lifecycle import JobState
+from secure_ds.jobs.prediction import PredictionState
 from secure_ds.store.types import BigIntegers, JsonObject, Name, StringSet, UtcTime
 
 NAMING: Final = {
@@ -50,7 +51,7 @@ def _flag(name: str) -> Column[bool]:
     return Column(name, Boolean(), nullable=False, server_default=false())
 
 
-def _one_of(column: str, values: type[JobState] | type[DatasetState]) -> CheckConstraint:
+def _one_of(column: str, values: type[JobState] | type[DatasetState] | type[PredictionState]) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name="state_is_known")
 
@@ -317,6 +318,47 @@ models = Table(
     Column("created_at", UtcTime, nullable=False),
     _flag("released"),
     Index(None, "tenant", "created_at", "id"),
+)
+
+networks = Table(
+    "networks",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("tenant", _NAME, nullable=False),
+    Column("owner", _ID, ForeignKey("users.id"), nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("digest", _DIGEST, nullable=False),
+    Column("file", LargeBinary, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("tenant", _NAME, nullable=False),
+    Column("network_id", _ID, ForeignKey("networks.id"), nullable=False, index=True),
+    Column("submitter", _ID, ForeignKey("users.id"), nullable=False),
+    Column("state", Name(PredictionState), nullable=False),
+    Column("plan", JsonObject, nullable=False),
+    Column("n_records", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("seconds", Float(53)),
+    Column("failure", Text),
+    _one_of("state", PredictionState),
+)
+
+prediction_files = Table(
+    "prediction_files",
+    metadata,
+    Column("prediction_id", _ID, ForeignKey("predictions.id"), primary_key=True),
+    Column("digest", _DIGEST, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    _flag("complete"),
+    UniqueConstraint("prediction_id", "kind", "position"),
 )
 
 idempotency = Table(

@@ -31,6 +31,7 @@ from secure_ds.store.repositories.jobs import Jobs
 from secure_ds.store.repositories.ledger import Ledger
 from secure_ds.store.repositories.meta import Meta
 from secure_ds.store.repositories.models import Models
+from secure_ds.store.repositories.predictions import Networks, Predictions
 from secure_ds.store.repositories.steps import Steps
 from secure_ds.store.repositories.tokens import Tokens
 from secure_ds.store.repositories.users import Users
@@ -56,6 +57,8 @@ class UnitOfWork:
         self.attestations = Attestations(connection, self.now)
         self.events = Events(connection, self.now)
         self.models = Models(connection, self.now)
+        self.networks = Networks(connection, self.now)
+        self.predictions = Predictions(connection, self.now)
         self.idempotency = Idempotency(connection, self.now)
         self.meta = Meta(connection, self.now)
         self.audit = AuditLog(SqlStore(connection), clock)

@@ -12,15 +12,19 @@ from audit.errors import AuditUnavailable
 from secure_ds.core.ids import new_id
 from secure_ds.services.context import CustodyError, CustodyUnavailable, ServiceContext
 from secure_ds.services.run_job import Task, claim, fail, renew, settle_dataset
+from secure_ds.services.run_prediction import PredictionTask, fail_prediction
 from secure_ds.store.errors import LeaseLost, StoreUnavailable
 from secure_ds.store.rows import Lease
 from secure_ds.worker.check_dataset import check_dataset
 from secure_ds.worker.confirm import confirm
+from secure_ds.worker.predict import predict
 from secure_ds.worker.train import train
 
 IDLE_SECONDS = 0.2
 PATIENCE_SECONDS = 1.0
 MAX_CLAIMS_WITHOUT_PROGRESS = 50
+MAX_CLAIMS_OF_A_PREDICTION = 5
+DIED_TOO_OFTEN = "workers died on it too often"
 NOT_ANSWERING = (StoreUnavailable, AuditUnavailable, CustodyUnavailable)
 log = logging.getLogger("secure_ds.worker")
 
@@ -62,8 +66,10 @@ class Worker:
             self._stopping.wait(PATIENCE_SECONDS)
         return True
 
-    def _carry_out(self, task: Task) -> None:
-        if task.lease.fence > MAX_CLAIMS_WITHOUT_PROGRESS + (task.job.steps_done if task.job else 0):
+    def _carry_out(self, task: Task | PredictionTask) -> None:
+        if isinstance(task, PredictionTask):
+            self._answer(task)
+        elif task.lease.fence > MAX_CLAIMS_WITHOUT_PROGRESS + (task.job.steps_done if task.job else 0):
             self._give_up(task)
         elif task.job is None:
             self._patiently(lambda: check_dataset(self._context, task))
@@ -72,12 +78,17 @@ class Worker:
         else:
             self._patiently(lambda: train(self._context, task, self._stopping))
 
-    def _give_up(self, task: Task) -> None:
-        reason = "workers died on it too often"
-        if task.job is None:
-            settle_dataset(self._context, task, ("check_impossible", reason))
+    def _answer(self, task: PredictionTask) -> None:
+        if task.lease.fence > MAX_CLAIMS_OF_A_PREDICTION:
+            fail_prediction(self._context, task, DIED_TOO_OFTEN)
         else:
-            fail(self._context, task, reason)
+            self._patiently(lambda: predict(self._context, task))
+
+    def _give_up(self, task: Task) -> None:
+        if task.job is None:
+            settle_dataset(self._context, task, ("check_impossible", DIED_TOO_OFTEN))
+        else:
+            fail(self._context, task, DIED_TOO_OFTEN)
 
     def _patiently(self, act: Callable[[], None]) -> None:
         """Go on under the same lease when a part was away for a moment; every act may be repeated."""

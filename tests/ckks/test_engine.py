@@ -85,5 +85,5 @@ def test_an_integer_that_vanishes_is_refused_as_transparent_by_seal() -> None:
 
 
 def test_needs_every_evaluation_key() -> None:
-    with pytest.raises(KeyError, match="relin"):
+    with pytest.raises(KeyError, match=r"conjugation|galois_tail"):
         Engine(PARAMETERS, {})

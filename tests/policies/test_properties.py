@@ -18,8 +18,10 @@ from policies import (
     Job,
     KeySet,
     Model,
+    Network,
     PolicyEngine,
     PolicySet,
+    Prediction,
     Request,
     Role,
     Service,
@@ -80,6 +82,8 @@ resources = {
         Job, id=st.just("j"), tenant=tenants, data_owners=owners, submitter=people, partners=st.frozensets(tenants)
     ),
     Model: models,
+    Network: st.builds(Network, id=st.just("net"), tenant=tenants),
+    Prediction: st.builds(Prediction, id=st.just("pred"), tenant=tenants, submitter=people),
     KeySet: shared(KeySet, id=st.just("k"), tenant=tenants, purposes=purposes, state=states),
     AuditLog: st.builds(AuditLog, id=st.just("log"), tenant=tenants),
     PolicySet: st.builds(PolicySet, id=st.just("policies"), tenant=tenants),
@@ -96,8 +100,10 @@ contexts = st.builds(
 
 def resource_kind(action: Action) -> type:
     """What the schema applies an action to."""
-    if action.value.endswith(":list") or action in (Action.COLLABORATION_CREATE, Action.DATASET_CREATE):
+    if action.value.endswith(":list") or action in CREATIONS:
         return Tenant
+    if action == Action.PREDICTION_CREATE:
+        return Network
     if action in (Action.QUOTE_CREATE, Action.JOB_SUBMIT, Action.JOB_ADMIT, *CONSENTS):
         return Dataset
     named = {
@@ -107,11 +113,14 @@ def resource_kind(action: Action) -> type:
         "job": Job,
         "key": KeySet,
         "model": Model,
+        "network": Network,
         "policy": PolicySet,
+        "prediction": Prediction,
     }
     return named[action.value.partition(":")[0]]
 
 
+CREATIONS = (Action.COLLABORATION_CREATE, Action.DATASET_CREATE, Action.MODEL_REGISTER)
 CONSENTS = (Action.COLLABORATION_JOIN, Action.COLLABORATION_WITHDRAW)
 SERVICE_ACTIONS = (Action.AUDIT_SIGN_CHECKPOINT, Action.JOB_CERTIFY, Action.KEY_CHECK, Action.KEY_USE)
 

@@ -27,8 +27,18 @@ from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
+from secure_ds.wire.predictions import NetworkCreate, NetworkView, PredictionCreate, PredictionView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
-from tests.simulators.views import NOW, collaboration_view, dataset_view, digest_of, job_view, model_view
+from tests.simulators.views import (
+    NOW,
+    collaboration_view,
+    dataset_view,
+    digest_of,
+    job_view,
+    model_view,
+    network_view,
+    prediction_view,
+)
 
 TOKEN = "sds_" + "a" * 26 + "_" + "A" * 43
 OTHER_TENANT_TOKEN = "sds_" + "b" * 26 + "_" + "B" * 43
@@ -71,6 +81,9 @@ class SimulatedService:
         self.jobs: dict[str, JobView] = {}
         self.events: list[JobEvent | None] = []
         self.models: dict[str, ModelView] = {}
+        self.networks: dict[str, NetworkView] = {}
+        self.network_file = b"network"
+        self.predictions: dict[str, PredictionView] = {}
         self.remembered: dict[str, tuple[Any, Any]] = {}
         self.ready = True
 
@@ -318,6 +331,55 @@ class SimulatedService:
     def download_certificate(self, caller: Caller, model_id: str, /) -> bytes:
         _own(self.models, caller, model_id)
         return json.dumps(CERTIFICATE).encode()
+
+    @_sabotaged
+    def register_network(self, caller: Caller, body: NetworkCreate, idempotency_key: str | None, /) -> NetworkView:
+        view = network_view(caller.principal.tenant, name=body.name)
+        self.network_file = base64.b64decode(body.file)
+        view = self._once(idempotency_key, body, view.model_copy(update={"digest": digest_of(self.network_file)}))
+        return self.networks.setdefault(view.id, view)
+
+    @_sabotaged
+    def show_network(self, caller: Caller, network_id: str, /) -> NetworkView:
+        return _own(self.networks, caller, network_id)
+
+    @_sabotaged
+    def download_network(self, caller: Caller, network_id: str, /) -> bytes:
+        _own(self.networks, caller, network_id)
+        return self.network_file
+
+    @_sabotaged
+    def request_prediction(
+        self, caller: Caller, body: PredictionCreate, idempotency_key: str | None, /
+    ) -> PredictionView:
+        _own(self.networks, caller, body.network_id)
+        view = prediction_view(caller.principal.tenant, network_id=body.network_id, n_records=body.n_records)
+        view = self._once(idempotency_key, body, view)
+        return self.predictions.setdefault(view.id, view)
+
+    @_sabotaged
+    def show_prediction(self, caller: Caller, prediction_id: str, /) -> PredictionView:
+        return _own(self.predictions, caller, prediction_id)
+
+    @_sabotaged
+    def prediction_file_status(self, caller: Caller, prediction_id: str, digest: str, /) -> BlobStatus:
+        _own(self.predictions, caller, prediction_id)
+        return BlobStatus(digest=digest, offset=0, total=7, complete=False)
+
+    @_sabotaged
+    def upload_prediction_file(
+        self, caller: Caller, prediction_id: str, digest: str, offset: int, stream: BinaryIO, length: int | None, /
+    ) -> BlobStatus:
+        _own(self.predictions, caller, prediction_id)
+        arrived = offset + len(stream.read(1 << 20))
+        if offset or arrived > 7:
+            raise BlobTooLarge("this file has 7 bytes by its plan")
+        return BlobStatus(digest=digest, offset=arrived, total=7, complete=arrived == 7)
+
+    @_sabotaged
+    def download_prediction_file(self, caller: Caller, prediction_id: str, digest: str, /) -> Iterator[bytes]:
+        _own(self.predictions, caller, prediction_id)
+        return iter((b"an", b"swer"))
 
     @_sabotaged
     def list_keys(self, caller: Caller, /) -> Page[KeyView]:

@@ -8,6 +8,7 @@ from secure_ds.wire.collaborations import CollaborationView
 from secure_ds.wire.datasets import DatasetView
 from secure_ds.wire.jobs import JobView
 from secure_ds.wire.models import ModelView
+from secure_ds.wire.predictions import NetworkView, PredictionView
 
 NOW = "2026-01-02T03:04:05.000000Z"
 
@@ -89,5 +90,40 @@ def model_view(tenant: str = "acme", **changes: Any) -> ModelView:
         delta=1e-5,
         created_at=NOW,
         card={"title": "a model"},
+    )
+    return view.model_copy(update=changes)
+
+
+def network_view(tenant: str = "acme", **changes: Any) -> NetworkView:
+    view = NetworkView(
+        id=new_id("net"),
+        tenant=tenant,
+        owner="ada",
+        name="digits",
+        digest=digest_of(b"network"),
+        n_inputs=4,
+        n_outputs=2,
+        levels=3,
+        created_at=NOW,
+    )
+    return view.model_copy(update=changes)
+
+
+def prediction_view(tenant: str = "acme", **changes: Any) -> PredictionView:
+    view = PredictionView(
+        id=new_id("pred"),
+        tenant=tenant,
+        network_id=new_id("net"),
+        submitter="ada",
+        state="uploading",
+        n_records=10,
+        files_missing=5,
+        bytes_up=35,
+        bytes_down=0,
+        outputs=[],
+        seconds=None,
+        failure=None,
+        created_at=NOW,
+        finished_at=None,
     )
     return view.model_copy(update=changes)

@@ -23,9 +23,9 @@ from secure_ds.store.repositories.base import Repository, add
 from secure_ds.store.rows import Lease
 from secure_ds.store.tables import work
 
-WorkKind = Literal["check_dataset", "train", "confirm"]
+WorkKind = Literal["check_dataset", "train", "confirm", "predict"]
 PAIR: Final[tuple[WorkKind, WorkKind]] = ("train", "confirm")
-EVERYTHING: Final[tuple[WorkKind, ...]] = ("check_dataset", *PAIR)
+EVERYTHING: Final[tuple[WorkKind, ...]] = ("check_dataset", "predict", *PAIR)
 
 _other = work.alias("other_half")
 
