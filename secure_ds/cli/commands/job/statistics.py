@@ -31,7 +31,9 @@ class Opened(BaseModel):
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File of the model.")
 @connected
 def statistics(session: Session, job_id: str, key_file: Path, out: Path) -> None:
-    """Open the exact statistics of a job with `--release to_owner`, and solve them into a model.
+    """Open exact statistics that were sealed to you, the data's owner, and solve them.
+
+    The job was submitted with `--release to_owner`.
 
     The model is made on this machine, carries no noise and no certificate, and is not private: it is for the owner of
     the data.
