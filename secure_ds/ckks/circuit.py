@@ -56,6 +56,19 @@ def packed_sums(degree: int, count: int, scale: float) -> tuple[PackedSums, ...]
     return tuple(PackedSums(positions(degree, share), scale) for share in shares)
 
 
+def packed_rows(degree: int, rows: int, columns: int, group: int, scale: float) -> tuple[PackedSums, ...]:
+    """Return the packed ciphertexts of a matrix of sums, row by row, each row filled up to whole groups of inputs.
+
+    The inputs that fill a row up are absent: their coefficients are not among the positions.
+    """
+    width = -(-columns // group) * group
+    filled = packed_sums(degree, rows * width, scale)
+    return tuple(
+        PackedSums(tuple(at for index, at in enumerate(part.positions, first) if index % width < columns), scale)
+        for first, part in zip(range(0, rows * width, degree), filled, strict=True)
+    )
+
+
 def require_range(condition: bool, message: str) -> None:
     """Refuse a number that is out of range. Raises `PlanRefused`, ``out_of_range``."""
     if not condition:

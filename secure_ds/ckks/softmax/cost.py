@@ -14,5 +14,7 @@ def step_seconds(plan: SoftmaxCircuit) -> float:
     forward = terms * SCALE_AND_ADD * degree * primes
     residual = plan.n_classes * plan.n_blocks * key_switch_seconds(degree, primes)
     products = terms * PRODUCT * degree * primes
-    packing = (2 * plan.n_numbers + degree.bit_length()) * key_switch_seconds(degree, primes - 1)
-    return forward + residual + products + packing + SERVICE
+    turned = plan.n_classes * plan.n_blocks * (plan.group - 1) * key_switch_seconds(degree, primes)
+    n_groups = plan.n_classes * -(-plan.n_features // plan.group)
+    packing = (2 * n_groups + degree.bit_length()) * key_switch_seconds(degree, primes - 1)
+    return forward + residual + turned + products + packing + SERVICE

@@ -1,7 +1,8 @@
 """One step of softmax regression on ciphertexts: forward, residual, products, packing.
 
 Rules kept here:
-  1. Columns are loaded once, at the one level that forward pass and products share.
+  1. Columns are loaded once, at the one level that forward pass and products share: each as it is for the forward
+     pass, and in a combination with the others of its group for products (`packing.grouped`).
   2. `step` is a pure function of columns, keys and integer weights: equal inputs give equal bytes, which is what
      recomputing a step by an auditor rests on.
   3. Two records per slot: z1 + J z2 becomes (r1 - J r2) by one conjugation, for the residual is linear. A place without
@@ -14,13 +15,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
 from secure_ds.ckks.layers.linear import weighted_sum
 from secure_ds.ckks.matrices import IntegerMatrix, check_integer_matrix
-from secure_ds.ckks.packing import pack
+from secure_ds.ckks.packing import grouped, images, pack
 from secure_ds.ckks.softmax.plan import SoftmaxCircuit
 from secure_ds.ckks.softmax.scales import LEVEL
 
@@ -44,6 +44,7 @@ class SoftmaxEvaluator:
         self._engine = engine
         self._plan = plan
         self._columns: list[list[Ciphertext]] = []  # [block][feature]
+        self._groups: list[list[list[Ciphertext]]] = []  # [block][group][combination]
         self._labels: list[list[Ciphertext]] = []  # [block][class], at the residual's scale and sign
 
     def load_block(self, columns: Iterable[bytes], labels: Iterable[bytes]) -> None:
@@ -64,6 +65,8 @@ class SoftmaxEvaluator:
         _require_count("feature columns", self._plan.n_features, len(features))
         _require_count("label columns", self._plan.n_classes, len(lifted))
         self._columns.append(features)
+        firsts = range(0, self._plan.n_features, self._plan.group)
+        self._groups.append([self._grouped(features[first : first + self._plan.group]) for first in firsts])
         self._labels.append(lifted)
 
     def step(self, weights: IntegerMatrix) -> list[bytes]:
@@ -73,8 +76,8 @@ class SoftmaxEvaluator:
             weights: integers of `matrices.quantise_matrix`, a row of n_features for each class.
 
         Returns:
-            Ciphertext files of two polynomials at level 0, one for each entry of `plan.sums`: the sums, class by
-            class.
+            Ciphertext files of two polynomials at the plan's answer level, one for each entry of `plan.sums`: the sums,
+            class by class.
 
         Raises:
             EvaluationRefused: blocks are missing or the weights do not fit the plan.
@@ -92,6 +95,11 @@ class SoftmaxEvaluator:
 
     def _load(self, data: bytes) -> Ciphertext:
         return self._engine.drop_to(self._engine.load(data), LEVEL)
+
+    def _grouped(self, columns: Sequence[Ciphertext]) -> list[Ciphertext]:
+        engine, scales = self._engine, self._plan.scales
+        lifted = [engine.multiply_integer(column, scales.lift, scales.columns) for column in columns]
+        return grouped(engine, lifted, self._plan.group)
 
     def _residuals(self, block: int, weights: IntegerMatrix) -> list[Ciphertext]:
         """Return r1 - J r2 for every class."""
@@ -113,19 +121,31 @@ class SoftmaxEvaluator:
         return self._engine.add(conjugate, lifted_label)
 
     def _packed_gradient(self, residuals: list[list[Ciphertext]]) -> Iterator[Ciphertext]:
-        numbers = count()
-        for part in self._plan.sums:
-            packed = pack(self._engine, lambda _: self._product(residuals, next(numbers)), len(part.positions))
-            yield self._engine.rescale(packed, part.scale)
+        groups, group = self._group_values(residuals), self._plan.group
+        rows = self._plan.n_classes * len(self._groups[0]) * group  # inputs, absent ones that fill up groups included
+        for part, first in zip(self._plan.sums, range(0, rows, self._engine.degree), strict=True):
+            count = min(self._engine.degree, rows - first)
+            packed = pack(self._engine, lambda _: next(groups), count, group)
+            if self._plan.answer_level:
+                packed.scale = part.scale
+                yield packed
+            else:
+                yield self._engine.rescale(packed, part.scale)
 
-    def _product(self, residuals: list[list[Ciphertext]], index: int) -> Ciphertext:
-        """Return the sum over blocks of residuals times a feature, rescaled while it has three polynomials."""
-        of_class, feature = divmod(index, self._plan.n_features)
+    def _group_values(self, residuals: list[list[Ciphertext]]) -> Iterator[Ciphertext]:
+        """Yield the packed subtree of every group of features, class by class."""
+        for of_class in range(self._plan.n_classes):
+            turned = [images(self._engine, block[of_class], self._plan.group) for block in residuals]
+            for index in range(len(self._groups[0])):
+                yield self._sum_of_products(turned, [block[index] for block in self._groups])
+
+    def _sum_of_products(self, turned: list[list[Ciphertext]], combined: list[list[Ciphertext]]) -> Ciphertext:
+        """Return the sum over blocks of images times combinations, rescaled while it has three polynomials."""
         engine, scales = self._engine, self._plan.scales
         total: Ciphertext | None = None
-        for block, columns in zip(residuals, self._columns, strict=True):
-            product = engine.multiply(block[of_class], columns[feature], scales.residual * scales.inputs)
-            total = engine.accumulate(total, product)
+        for left, right in zip(turned, combined, strict=True):
+            for image, combination in zip(left, right, strict=True):
+                total = engine.accumulate(total, engine.multiply(image, combination, scales.residual * scales.columns))
         return engine.relinearise(engine.rescale(total, scales.product))
 
     @contextmanager

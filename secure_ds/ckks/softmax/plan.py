@@ -35,7 +35,7 @@ from secure_ds.ckks.circuit import (
     FLOAT_SLACK,
     NOISE_TAIL,
     PackedSums,
-    packed_sums,
+    packed_rows,
     require_levels,
     require_range,
     round_up,
@@ -44,6 +44,7 @@ from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.format import ciphertext_bytes
 from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.norm_plan import label_norm, plan_norm_check
+from secure_ds.ckks.packing import group_size
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.softmax.error import SoftmaxError
 from secure_ds.ckks.softmax.scales import SoftmaxScales, choose_scales
@@ -113,7 +114,7 @@ class SoftmaxCircuit:
     @property
     def answer_level(self) -> int:
         """Level of the packed answers."""
-        return 0
+        return self.scales.answer_level
 
     @property
     def n_numbers(self) -> int:
@@ -123,7 +124,13 @@ class SoftmaxCircuit:
     @cached_property
     def sums(self) -> tuple[PackedSums, ...]:
         """The packed ciphertexts of an answer."""
-        return packed_sums(self.parameters.poly_modulus_degree, self.n_numbers, self.scales.answer)
+        degree, rows, columns = self.parameters.poly_modulus_degree, self.n_classes, self.n_features
+        return packed_rows(degree, rows, columns, self.group, self.scales.answer)
+
+    @property
+    def group(self) -> int:
+        """Features whose products are packed before they are made."""
+        return group_size(self.n_features)
 
     @property
     def answer_bytes(self) -> int:
@@ -145,6 +152,7 @@ class SoftmaxCircuit:
             "max_sigma": self.max_sigma.hex(),
             "keying": self.keying.to_json(),
             "weight_scale": str(self.scales.weights),
+            "lift": str(self.scales.lift),
             "answer_scale": self.scales.answer.hex(),
             "first_rho": self.first_rho.hex(),
             "rho": self.rho.hex(),

@@ -20,7 +20,9 @@ from secure_ds.ckks.parameters import Parameters
 LEVEL: Final = 2
 """Level of the columns, of z, r and their products, which are then rescaled to level 1."""
 _MIN_WEIGHT_SCALE: Final = 2**8
-_MAX_WEIGHT_SCALE: Final = 2**52  # weights times their scale are whole doubles, exactly
+_FINE_WEIGHT_SCALE: Final = 2**14
+_FINE_ANSWER: Final = 2.0**34  # a deviation of noise has 2**28 steps, and may be a small fraction of a record
+_MAX_LIFT: Final = 2**24  # with that, grouping columns adds less than their own noise
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,28 @@ class SoftmaxScales:
     Attributes:
         inputs: the uploaded columns.
         weights: the clear integers that stand for the weights.
+        lift: the integer that columns are multiplied by before products.
         forward: z.
         residual: r.
+        columns: the columns in products.
         product: r * x once it is rescaled to level 1.
-        answer: the released coefficients at level 0 per unit of the gradient; packing doubles it.
+        answer: the released coefficients per unit of the gradient; packing doubles it.
+        answer_level: their level: 0, or 1 where the last rescaling would leave noise too coarse a grid.
     """
 
     inputs: float
     weights: int
+    lift: int
     forward: float
     residual: float
+    columns: float
     product: float
     answer: float
+    answer_level: int
 
 
 def choose_scales(parameters: Parameters, input_scale: float, n_classes: int, largest: float) -> SoftmaxScales:
-    """Take the largest weight scale at which a sum of `largest` does not wrap around.
+    """Lift columns, then weights, as far as a sum of `largest` does not wrap around.
 
     The packed coefficients are 2 * product scale * sum at level 1 and must stay below half the modulus. That is all:
     z, r and the sum of products before it are smaller multiples of the same integers in a larger modulus.
@@ -55,7 +63,9 @@ def choose_scales(parameters: Parameters, input_scale: float, n_classes: int, la
     """
     primes, inputs = parameters.data_primes, Fraction(input_scale)
     product = Fraction(parameters.modulus(1)) / 4 / Fraction(largest)
-    weights = min(math.floor(product * primes[LEVEL] / (inputs**2 * n_classes)), _MAX_WEIGHT_SCALE)
+    room = math.floor(product * primes[LEVEL] / (inputs**2 * n_classes))  # to share between weights and lift
+    lift = min(1 << max(0, (room // _FINE_WEIGHT_SCALE).bit_length() - 1), _MAX_LIFT)
+    weights, columns = room // lift, inputs * lift
     if weights < _MIN_WEIGHT_SCALE:
         raise PlanRefused(
             "no_head_room",
@@ -64,12 +74,16 @@ def choose_scales(parameters: Parameters, input_scale: float, n_classes: int, la
         )
     forward = inputs * weights
     residual = forward * n_classes
-    product = residual * inputs / primes[LEVEL]
+    product = residual * columns / primes[LEVEL]
+    answer_level = 0 if 2 * product / primes[1] >= _FINE_ANSWER else 1
     return SoftmaxScales(
         inputs=input_scale,
         weights=weights,
+        lift=lift,
         forward=float(forward),
         residual=float(residual),
+        columns=float(columns),
         product=float(product),
-        answer=float(2 * product / primes[1]),
+        answer=float(2 * product if answer_level else 2 * product / primes[1]),
+        answer_level=answer_level,
     )

@@ -47,7 +47,6 @@ def test_the_largest_sum_fits_and_one_bit_more_would_not() -> None:
     tight = Parameters.from_bits(8192, (44, 42, 42, 44))
     made = plan(parameters=tight, input_scale=2.0**38, eta=2.0**-6, n_blocks=2)
     largest = 13_784 * made.rho + 1 + 16 * 256
-    assert made.scales.weights < 2**48
     assert 2 * made.scales.product * largest < tight.modulus(1) / 2
     assert 2 * 2 * made.scales.product * largest > tight.modulus(1) / 2
 
@@ -57,8 +56,15 @@ def test_scales_follow_from_one_another() -> None:
     primes = STRONG.parameters.data_primes
     assert scales.forward == scales.inputs * scales.weights
     assert scales.residual == 7 * scales.forward
-    assert scales.product == pytest.approx(scales.residual * scales.inputs / primes[2], rel=1e-15)
+    assert scales.columns == scales.inputs * scales.lift
+    assert scales.product == pytest.approx(scales.residual * scales.columns / primes[2], rel=1e-15)
     assert scales.answer == pytest.approx(2 * scales.product / primes[1], rel=1e-15)
+
+
+def test_small_primes_answer_a_level_higher_so_that_noise_has_a_fine_grid() -> None:
+    small = {"parameters": FAST.parameters, "input_scale": FAST.input_scale, "eta": FAST.eta, "n_blocks": 2}
+    assert (plan().answer_level, plan(**small).answer_level) == (0, 1)
+    assert plan(**small).least_answer_scale > 2**34
 
 
 def test_flooding_at_snips_size_costs_no_more_than_privacy_asks() -> None:
