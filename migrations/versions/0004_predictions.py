@@ -45,7 +45,7 @@ def _create_predictions() -> None:
         sa.Column("tenant", NAME, nullable=False),
         sa.Column("network_id", ID, sa.ForeignKey("networks.id"), nullable=False, index=True),
         sa.Column("submitter", ID, sa.ForeignKey("users.id"), nullable=False),
-        sa.Column("state", NAME, nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
         sa.Column("plan", sa.Text, nullable=False),
         sa.Column("n_records", sa.Integer, nullable=False),
         sa.Column("created_at", TIME, nullable=False),

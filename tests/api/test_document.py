@@ -58,7 +58,7 @@ def test_only_health_keys_and_description_are_open() -> None:
 def test_parameters_show_their_bounds() -> None:
     training = api_document()["components"]["schemas"]["TrainingRequest"]["properties"]
     assert training["epsilon"]["exclusiveMinimum"] == 0 and training["epsilon"]["maximum"] == 100
-    assert training["radius"]["anyOf"][0]["maximum"] == 64
+    assert training["radius"]["anyOf"][0]["maximum"] == 4096
 
 
 @schema.parametrize()
