@@ -24,7 +24,7 @@ EXISTING = {
 }
 _WELL_FORMED = re.compile(r"(ds|job|model)_[a-z2-7]{26}|sha256:[0-9a-f]{64}")
 schema = schemathesis.openapi.from_wsgi(
-    "/openapi.json", create_app(service, ApiSettings(max_json_bytes=65536, max_blob_bytes=65536))
+    "/openapi.json", create_app(service, ApiSettings(max_json_bytes=4 << 20, max_blob_bytes=65536))
 )
 
 
