@@ -11,8 +11,8 @@ from typing import Final
 from secure_ds.ckks.packing import group_size
 from secure_ds.ckks.planner import CircuitPlan
 from secure_ds.ckks.scales import PRODUCT_LEVEL, TREE_LEVEL
-from secure_ds.ckks.statistics_plan import GROUP, StatisticsPlan
 from secure_ds.ckks.statistics_plan import PRODUCT_LEVEL as STATISTICS_LEVEL
+from secure_ds.ckks.statistics_plan import StatisticsPlan
 
 SCALE_AND_ADD: Final = 1.1e-8  # seconds per coefficient and prime: ciphertext times integer, added
 PRODUCT: Final = 2.0e-8  # seconds per coefficient and prime: ciphertext times ciphertext, added
@@ -38,14 +38,13 @@ def step_seconds(plan: CircuitPlan) -> float:
 
 def statistics_seconds(plan: StatisticsPlan) -> float:
     """Estimate the seconds of all second moments on one core, everything included."""
-    degree, high = plan.parameters.poly_modulus_degree, STATISTICS_LEVEL + 1
-    products = plan.n_blocks * PRODUCT * degree * high + RESCALE * degree * high
-    columns = (plan.n_features / GROUP + 1) / 2 * plan.n_features * plan.n_blocks
-    return (
-        plan.count * (products + 2 * key_switch_seconds(degree, high - 1))
-        + columns * key_switch_seconds(degree, high)
-        + SERVICE
-    )
+    degree, high, size = plan.parameters.poly_modulus_degree, STATISTICS_LEVEL + 1, plan.group
+    groups = sum(len(part.groups) for part in plan.parts)
+    products = groups * size * plan.n_blocks * PRODUCT * degree * high
+    packing = groups * (RESCALE * degree * high + 2 * key_switch_seconds(degree, high - 1))
+    tiles = -(-plan.n_features // plan.tile)
+    columns = plan.n_features * plan.n_blocks * (1 + size + tiles / 2 * (size - 1))
+    return products + packing + columns * key_switch_seconds(degree, high) + SERVICE
 
 
 def key_switch_seconds(degree: int, primes: int) -> float:

@@ -47,7 +47,7 @@ BITS_FOR_MORE_ANSWERS = 8.0
 STRONG = Profile("strong-16384", Parameters.from_bits(16384, (60, 60, 50, 60, 60, 60)), 2.0**50, 2.0**-20, 48.0)
 MEDIUM = Profile("medium-16384", Parameters.from_bits(16384, (60, 60, 60, 60, 60)), 2.0**40, 2.0**-14, 28.0)
 FAST = Profile("fast-8192", Parameters.from_bits(8192, (36, 34, 34, 36, 36, 38)), 2.0**30, 2.0**-8, 6.0)
-STATISTICS = Profile("statistics-8192", Parameters.from_bits(8192, (60, 60, 34, 60)), 2.0**54, 2.0**-20, 48.0)
+STATISTICS = Profile("statistics-8192", Parameters.from_bits(8192, (60, 60, 34, 60)), 2.0**56, 2.0**-20, 48.0)
 
 PROFILES = {profile.name: profile for profile in (STRONG, MEDIUM, FAST, STATISTICS)}
 DEFAULT = STRONG

@@ -3,7 +3,8 @@
 Rules kept here:
   1. `part` is a pure function of columns, keys and index: equal inputs give equal bytes, in whatever order and process
      parts are computed.
-  2. At most two groups of columns and one path of the packing tree are held; a product exists only until it is packed.
+  2. One tile of right-hand columns, the images of one left-hand column and one path of the packing tree are held; a
+     product exists only until it is packed.
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ from collections.abc import Callable
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
-from secure_ds.ckks.packing import pack
-from secure_ds.ckks.statistics_plan import GROUP, PRODUCT_LEVEL, Pair, StatisticsPlan
+from secure_ds.ckks.packing import grouped, images, pack
+from secure_ds.ckks.statistics_plan import PRODUCT_LEVEL, Group, StatisticsPlan
 
 ColumnReader = Callable[[int], list[bytes]]
 """Returns the checked ciphertexts of a column, block by block: features first, labels from `n_features` on."""
-
-_Group = dict[int, list[Ciphertext]]
 
 
 class StatisticsEvaluator:
@@ -33,8 +32,8 @@ class StatisticsEvaluator:
         if engine.parameters != plan.parameters:
             raise EvaluationRefused("plan and evaluation keys are for different parameters")
         self._engine, self._plan, self._read = engine, plan, read
-        self._left: _Group = {}
-        self._right: _Group = {}
+        self._images: tuple[int, list[Ciphertext]] = (-1, [])
+        self._tile: tuple[tuple[int, bool], dict[int, list[Ciphertext]]] = ((-1, False), {})
 
     def part(self, index: int) -> bytes:
         """Compute one ciphertext of the plan: a file of two polynomials at level 1.
@@ -42,51 +41,51 @@ class StatisticsEvaluator:
         Raises:
             EvaluationRefused: a column does not have the plan's blocks.
         """
-        pairs = self._plan.parts[index].pairs
-        packed = pack(self._engine, lambda number: self._product(pairs[number]), len(pairs))
+        groups, size = self._plan.parts[index].groups, self._plan.group
+        packed = pack(self._engine, lambda number: self._product(groups[number]), len(groups) * size, size)
         return self._engine.save(packed)
 
-    def _product(self, pair: Pair) -> Ciphertext:
-        """Return the sum over blocks of one column times another, at level 1, of two polynomials."""
-        left, right = self._columns(pair)
-        scale = self._plan.input_scale * self._plan.lifted_scale
+    def _product(self, group: Group) -> Ciphertext:
+        """Return the packed products of a group, at level 1, of two polynomials: summed over blocks and images."""
+        left, first = group
+        scale = self._plan.input_scale**2 * self._plan.lift
         total: Ciphertext | None = None
-        for one, other in zip(left, right, strict=True):
-            total = self._engine.accumulate(total, self._engine.multiply(one, other, scale))
+        for image, value in zip(self._left(left), self._right(left, first), strict=True):
+            total = self._engine.accumulate(total, self._engine.multiply(image, value, scale))
         return self._engine.relinearise(self._engine.rescale(total, self._plan.product_scale))
 
-    def _columns(self, pair: Pair) -> tuple[list[Ciphertext], list[Ciphertext]]:
-        j, k = pair
-        if j not in self._left:
-            self._left.clear()
-            self._left = {column: self._plain(column) for column in _group(j, 0, self._plan.n_features)}
-        if k not in self._right:
-            self._right.clear()
-            self._right = {column: self._lifted(column) for column in self._group_of(k)}
-        return self._left[j], self._right[k]
+    def _left(self, column: int) -> list[Ciphertext]:
+        """Return the images of every block of a lifted column, block by block."""
+        if self._images[0] != column:
+            lifted = self._lifted(column, self._plan.left_lift)
+            found = [image for block in lifted for image in images(self._engine, block, self._plan.group)]
+            self._images = (column, found)
+        return self._images[1]
 
-    def _group_of(self, column: int) -> range:
-        features = self._plan.n_features
-        if column < features:
-            return _group(column, 0, features)
-        return _group(column, features, features + self._plan.n_labels)
+    def _right(self, left: int, first: int) -> list[Ciphertext]:
+        """Return the values of a group of right-hand columns, block by block; a tile of groups is made at once."""
+        conjugated = left < self._plan.n_features  # labels are uploaded conjugated, so what they meet is not
+        start = first // self._plan.tile * self._plan.tile
+        if self._tile[0] != (start, conjugated):
+            self._tile = ((-1, False), {})  # the old one goes before the new one is made
+            end = min(start + self._plan.tile, self._plan.n_features)
+            firsts = range(start, end, self._plan.group)
+            self._tile = ((start, conjugated), {each: self._group(each, conjugated) for each in firsts})
+        return self._tile[1][first]
 
-    def _plain(self, column: int) -> list[Ciphertext]:
+    def _group(self, first: int, conjugated: bool) -> list[Ciphertext]:
+        columns = [
+            self._lifted(column, self._plan.right_lift)
+            for column in range(first, min(first + self._plan.group, self._plan.n_features))
+        ]
+        if conjugated:
+            columns = [[self._engine.conjugate(block) for block in column] for column in columns]
+        return [
+            value for blocks in zip(*columns, strict=True) for value in grouped(self._engine, blocks, self._plan.group)
+        ]
+
+    def _lifted(self, column: int, lift: int) -> list[Ciphertext]:
         blocks = [self._engine.drop_to(self._engine.load(data), PRODUCT_LEVEL) for data in self._read(column)]
         if len(blocks) != self._plan.n_blocks:
             raise EvaluationRefused(f"a column has {self._plan.n_blocks} blocks, got {len(blocks)}")
-        return blocks
-
-    def _lifted(self, column: int) -> list[Ciphertext]:
-        """Return the blocks of a column lifted, and conjugated unless it is a label, which is uploaded so."""
-        lifted = [
-            self._engine.multiply_integer(block, self._plan.lift, self._plan.lifted_scale)
-            for block in self._plain(column)
-        ]
-        return lifted if column >= self._plan.n_features else [self._engine.conjugate(block) for block in lifted]
-
-
-def _group(column: int, start: int, end: int) -> range:
-    """Return the group of columns, within start to end, that a column is loaded with."""
-    first = start + (column - start) // GROUP * GROUP
-    return range(first, min(first + GROUP, end))
+        return [self._engine.multiply_integer(block, lift, self._plan.input_scale * lift) for block in blocks]

@@ -13,20 +13,28 @@ Rules kept here:
      check admits and that lie on the grid: the proven error is below half a unit. Otherwise `PlanRefused` says what
      lacks.
   2. No number wraps around: what is packed, the largest sum and the noise included, stays below half the modulus.
-  3. The order of numbers is part of the plan. Pairs go by tiles of `GROUP` x `GROUP` features, so that whoever computes
-     a ciphertext holds few columns at a time.
+  3. The order of numbers is part of the plan. Right-hand columns go by tiles that fit into memory, and within a tile
+     left-hand columns one after the other.
+  4. Numbers are packed in groups of G, one left-hand column with G right-hand ones (`packing`, "products are packed
+     before they are made"): one relinearisation and one automorphism a group. G is the largest that is proven exact.
 
 Proof of exactness. Write ||.|| for l2 norms over records (two to a slot, real and imaginary parts being numbers of
 their own), s for the input scale, X_j for a column with error d_j, ||d_j|| <= D from `NoiseModel` (encryption and
-encoding), ||X_j|| <= sqrt(n) (1 + eta). The circuit multiplies X_j by conj(lift X_k) at level 2; conjugation adds an
-error of norm C to X_k, one key switching at scale s * lift. Labels are uploaded conjugated and only lifted.
-  - A sum over records is wrong by at most ||X_j|| (D + C) + ||X_k|| D + D (D + C), which is at most
-    2 sqrt(n) (1 + eta) (D + C) + D (D + C).
+encoding), ||X_j|| <= L = sqrt(n) (1 + eta). Left-hand columns are lifted by one whole number, right-hand ones by
+another and conjugated (labels, on the left, are uploaded conjugated), all at level 2, where a key switching leaves C_1
+and C_2 in a column of either side. A group's product is sum_i g_i(x) p_i over i < G: g_i(x) the images of the left-hand
+column under automorphisms, which permute coefficients up to signs, p_i sums of G such images of right-hand columns.
+  - g_i(x) is wrong by D_1 = D + log2(G) C_1 at most, one key switching an automorphism.
+  - p_i is wrong by D_2 = G (D + C_2) + (G - 1) C_2: every level of a group adds two values and at most one
+    automorphism. Its norm is at most sqrt(G) L, since the squares of a record's coordinates add up to 1.
+  - What is read of a group is N/G times chosen coefficients, over 2 product_scale. A coefficient of a product is at
+    most 2/N times the norms of both factors' slots, so numbers are wrong by the mean over i < G of
+    L D_2 + D_1 (sqrt(G) L + D_2), whatever the records.
   - Label columns hold the double nearest to v: n 2^-53 at most.
   - Rescaling a product of three polynomials errs by (r0 + r1 s + r2 s^2) / q with |r| <= q/2: norm at most
-    sqrt(N)/2 (1 + |s|_can + |s|_can^2). It is relinearised and packed at level 1: each leaf and node one key switching
-    more. Packed coefficients hold 2 * product_scale times the sums, and the errors of leaves and nodes grow at most by
-    `packing.error_growth`.
+    sqrt(N)/2 (1 + |s|_can + |s|_can^2). It is relinearised and packed at level 1: each group and node one key switching
+    more. Packed coefficients hold 2 * product_scale times the sums, and the errors of groups and nodes grow at most by
+    `packing.error_growth`, N/G read for N.
   - If the key was rotated, every answer is switched once more, after packing.
 The three events of `bounds` are the only randomness; outside them, of probability 2^-40 over keys and encryption, every
 number is within half a unit.
@@ -36,7 +44,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -54,13 +62,16 @@ PLAN_FORMAT: Final = "secure-ds/ckks-statistics-plan/1"
 DATA_PRIMES_NEEDED: Final = 3
 PRODUCT_LEVEL: Final = 2
 ANSWER_LEVEL: Final = 1
-GROUP: Final = 64
+GROUP_SIZES: Final = (8, 4, 2, 1)
+_TILE_CIPHERTEXTS: Final = 2048  # right-hand ciphertexts that are held, about
 NOISE_TAIL: Final = 16  # deviations of noise that still fit
 NOISE_ROOM: Final = 2**20  # what sums leave for noise, in records' own units
 ROUNDING_SLACK: Final = 4
 """Units by which rounding may move a number further than records do, whatever was uploaded (`decryption`)."""
 
 Pair = tuple[int, int]
+Group = tuple[int, int]
+"""A left-hand column (a feature, or label i as d + i), and the first of the right-hand features."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +79,16 @@ class Part:
     """One ciphertext of the statistics.
 
     Attributes:
-        pairs: the columns that are multiplied, in order: (j, k) with features j <= k, or (j, d + i) for label column i.
+        groups: the groups it is packed from, in order.
+        pairs: the columns of each number, in order: (j, k) with features j <= k, or (j, d + i) for label column i.
+        places: the input of the packing that each number is; others are not read.
         unit: the integers of a packed coefficient that one unit of the statistic takes; exact.
         units_per_one: units in one, the statistic being in records' own units.
     """
 
+    groups: tuple[Group, ...]
     pairs: tuple[Pair, ...]
+    places: tuple[int, ...]
     unit: Fraction
     units_per_one: int
 
@@ -91,7 +106,8 @@ class StatisticsPlan:
         n_blocks: ciphertexts per column.
         eta: tolerance of the norm check.
         keying: how the columns were encrypted, and whether answers change the key.
-        lift: whole number that lifts columns above the noise of conjugation.
+        group: G, numbers in a group.
+        lift: power of two that lifts products above the noise of conjugation and automorphisms.
         error: proven bound on the error of any number, in records' own units.
     """
 
@@ -103,6 +119,7 @@ class StatisticsPlan:
     n_blocks: int
     eta: float
     keying: Keying
+    group: int
     lift: int
     error: float
 
@@ -112,9 +129,19 @@ class StatisticsPlan:
         return 1 if self.n_classes == 2 else self.n_classes
 
     @property
-    def lifted_scale(self) -> float:
-        """Scale of a lifted column."""
-        return self.input_scale * self.lift
+    def left_lift(self) -> int:
+        """The part of the lift that left-hand columns get; none where they undergo no automorphism."""
+        return 1 << (self.lift.bit_length() - 1) // 2 if self.group > 1 else 1
+
+    @property
+    def right_lift(self) -> int:
+        """The part of the lift that right-hand columns get."""
+        return self.lift // self.left_lift
+
+    @property
+    def tile(self) -> int:
+        """Right-hand columns that are held at a time, a multiple of G."""
+        return max(8, min(256, _TILE_CIPHERTEXTS // self.n_blocks // 8 * 8))
 
     @cached_property
     def exact_product_scale(self) -> Fraction:
@@ -149,19 +176,31 @@ class StatisticsPlan:
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The ciphertexts, in order: those of X^T X, then those of X^T V."""
+        features, size = self.n_features, self.group
         kinds = (
-            (moment_pairs(self.n_features), self.moment_units),
-            (label_pairs(self.n_features, self.n_labels), self.label_units),
+            (moment_groups(features, size, self.tile), self.moment_units),
+            (label_groups(features, self.n_labels, size, self.tile), self.label_units),
         )
         return tuple(
-            Part(pairs, 2 * self.exact_product_scale / units, units)
-            for all_pairs, units in kinds
-            for pairs in _even(all_pairs, self.parameters.poly_modulus_degree)
+            self._part(groups, units)
+            for all_groups, units in kinds
+            for groups in _even(all_groups, self.parameters.poly_modulus_degree // size)
         )
+
+    def _part(self, groups: tuple[Group, ...], units: int) -> Part:
+        found = [
+            (_pair(left, right, self.n_features), index * self.group + right - first)
+            for index, (left, first) in enumerate(groups)
+            for right in range(first, min(first + self.group, self.n_features))
+            if right >= left or left >= self.n_features
+        ]
+        pairs, places = zip(*found, strict=True)
+        return Part(groups, pairs, places, 2 * self.exact_product_scale / units, units)
 
     def positions(self, part: Part) -> tuple[int, ...]:
         """Return the coefficient that holds each number of a part."""
-        return positions(self.parameters.poly_modulus_degree, len(part.pairs))
+        found = positions(self.parameters.poly_modulus_degree, len(part.groups) * self.group)
+        return tuple(found[place] for place in part.places)
 
     @property
     def answer_bytes(self) -> int:
@@ -181,6 +220,7 @@ class StatisticsPlan:
             "eta": self.eta.hex(),
             "keying": self.keying.to_json(),
             "grid_bits": GRID_BITS,
+            "group": self.group,
             "lift": str(self.lift),
             "error": self.error.hex(),
         }
@@ -196,6 +236,7 @@ def plan_statistics(
     n_blocks: int,
     eta: float,
     keying: Keying = FRESH,
+    largest_group: int = GROUP_SIZES[0],
 ) -> StatisticsPlan:
     """Plan the statistics of a data set, or say why they cannot be had exactly.
 
@@ -208,6 +249,7 @@ def plan_statistics(
         n_blocks: ciphertexts per column.
         eta: tolerance of the norm check.
         keying: how the columns were encrypted, and whether answers change the key.
+        largest_group: the largest G there may be; 1 for statistics that are uploaded.
 
     Raises:
         PlanRefused: `reason` is ``too_few_levels``, ``no_head_room``, ``statistics_not_exact``, or one of
@@ -229,16 +271,17 @@ def plan_statistics(
         encryption=keying.encryption,
     )
     lift = _lift(parameters, input_scale, n_records, eta)
-    plan = StatisticsPlan(parameters, input_scale, n_records, n_features, n_classes, n_blocks, eta, keying, lift, 0.0)
-    error = _error(plan)
-    finest = max(plan.moment_units, plan.label_units)
-    if not error * finest < 0.5:
-        raise PlanRefused(
-            "statistics_not_exact",
-            f"statistics are proven within {error * finest:.3g} of their unit, rounding them exactly needs 0.5: encrypt"
-            f" with an input scale {math.ceil(math.log2(2 * error * finest))} bits larger (a profile for statistics)",
-        )
-    return StatisticsPlan(parameters, input_scale, n_records, n_features, n_classes, n_blocks, eta, keying, lift, error)
+    shape = (parameters, input_scale, n_records, n_features, n_classes, n_blocks, eta, keying)
+    for group in (size for size in GROUP_SIZES if size <= largest_group):
+        plan = StatisticsPlan(*shape, group, lift, 0.0)
+        missing = _error(plan) * max(plan.moment_units, plan.label_units)
+        if missing < 0.5:
+            return replace(plan, error=_error(plan))
+    raise PlanRefused(
+        "statistics_not_exact",
+        f"statistics are proven within {missing:.3g} of their unit, rounding them exactly needs 0.5: encrypt"
+        f" with an input scale {math.ceil(math.log2(2 * missing))} bits larger (a profile for statistics)",
+    )
 
 
 def check_headroom(plan: StatisticsPlan, sigma: float) -> None:
@@ -278,28 +321,36 @@ def require_uploadable(plan: StatisticsPlan) -> None:
 
 
 @lru_cache(maxsize=8)
-def moment_pairs(n_features: int) -> tuple[Pair, ...]:
-    """Return the pairs (j, k), j <= k, by tiles: groups of j, groups of k, then rows and columns within."""
-    starts = range(0, n_features, GROUP)
+def moment_groups(n_features: int, size: int, tile: int) -> tuple[Group, ...]:
+    """Return the groups (j, first) of X^T X that hold a pair j <= k: tiles, then left-hand columns, then groups."""
     return tuple(
-        (j, k)
-        for first in starts
-        for second in starts[first // GROUP :]
-        for j in range(first, min(first + GROUP, n_features))
-        for k in range(max(j, second), min(second + GROUP, n_features))
+        (left, first)
+        for start in range(0, n_features, tile)
+        for left in range(min(start + tile, n_features))
+        for first in range(max(start, left // size * size), min(start + tile, n_features), size)
     )
 
 
-def label_pairs(n_features: int, n_labels: int) -> tuple[Pair, ...]:
-    """Return the pairs (j, d + i), j slowest."""
-    return tuple((j, n_features + i) for j in range(n_features) for i in range(n_labels))
+@lru_cache(maxsize=8)
+def label_groups(n_features: int, n_labels: int, size: int, tile: int) -> tuple[Group, ...]:
+    """Return the groups (d + i, first) of X^T V: tiles, then label columns, then groups."""
+    return tuple(
+        (n_features + label, first)
+        for start in range(0, n_features, tile)
+        for label in range(n_labels)
+        for first in range(start, min(start + tile, n_features), size)
+    )
 
 
-def _even(pairs: tuple[Pair, ...], largest: int) -> Iterator[tuple[Pair, ...]]:
+def _pair(left: int, right: int, n_features: int) -> Pair:
+    return (left, right) if left < n_features else (right, left)
+
+
+def _even(groups: tuple[Group, ...], largest: int) -> Iterator[tuple[Group, ...]]:
     """Cut into as few pieces of at most `largest` as there can be, as even as they can be: equal work for processes."""
-    pieces = -(-len(pairs) // largest)
+    pieces = -(-len(groups) // largest)
     for piece in range(pieces):
-        yield pairs[piece * len(pairs) // pieces : (piece + 1) * len(pairs) // pieces]
+        yield groups[piece * len(groups) // pieces : (piece + 1) * len(groups) // pieces]
 
 
 def _lift(parameters: Parameters, input_scale: float, n_records: int, eta: float) -> int:
@@ -322,9 +373,11 @@ def _error(plan: StatisticsPlan) -> float:
     one_column = NoiseModel(plan.parameters, n_columns=1, n_blocks=plan.n_blocks)
     encoding = one_column.encoding_operator(plan.n_records, plan.input_scale)
     column = (noise.encryption_operator + encoding) / plan.input_scale
-    conjugation = noise.slot_factor * math.sqrt(plan.n_blocks) * noise.key_switching(PRODUCT_LEVEL) / plan.lifted_scale
+    switching = noise.slot_factor * math.sqrt(plan.n_blocks) * noise.key_switching(PRODUCT_LEVEL) / plan.input_scale
+    left = column + math.log2(plan.group) * switching / plan.left_lift
+    right = plan.group * column + (2 * plan.group - 1) * switching / plan.right_lift
     length = math.sqrt(plan.n_records) * (1 + plan.eta)
-    in_sums = (2 * length + column) * (column + conjugation) + plan.n_records * 2.0**-53
+    in_sums = length * right + left * (math.sqrt(plan.group) * length + right) + plan.n_records * 2.0**-53
     return in_sums + _packing_error(plan, noise) + _rotation_error(plan, noise)
 
 
@@ -337,4 +390,5 @@ def _packing_error(plan: StatisticsPlan, noise: NoiseModel) -> float:
     half_root = math.sqrt(degree) / 2
     secret = noise.rounding / half_root - 1
     leaf = half_root * (1 + secret + secret**2) + noise.key_switching(ANSWER_LEVEL)
-    return error_growth(degree, min(degree, plan.count)) * leaf / (2 * plan.product_scale)
+    groups = degree // plan.group
+    return error_growth(groups, groups) * leaf / (2 * plan.product_scale)

@@ -46,6 +46,7 @@ def _plan(profile: Profile, n_records: int, n_features: int, n_classes: int) -> 
         n_blocks=n_blocks(profile.parameters, n_records),
         eta=profile.eta,
         keying=Keying(SYMMETRIC_SEEDED, rotated=False),
+        largest_group=1,
     )
     require_uploadable(plan)
     return plan

@@ -11,24 +11,30 @@ from hypothesis import strategies as st
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import STRONG
-from secure_ds.ckks.statistics_plan import GROUP, check_headroom, label_pairs, moment_pairs
+from secure_ds.ckks.statistics_plan import check_headroom, n_parts
 from tests.ckks.statistics_examples import a_plan
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(1, 150), st.sampled_from([1, 3, 10]))
-def test_every_pair_is_listed_once(d, m):
-    moments, labels = moment_pairs(d), label_pairs(d, m)
-    assert len(moments) == len(set(moments)) == d * (d + 1) // 2
+@given(st.integers(2, 150), st.sampled_from([2, 3, 10]), st.sampled_from([8, 4, 2, 1]))
+def test_every_pair_is_listed_once(d, c, group):
+    plan = a_plan(500, d, c, largest_group=group)
+    pairs = [pair for part in plan.parts for pair in part.pairs]
+    moments, labels = ({pair for pair in pairs if (pair[1] < d) is inside} for inside in (True, False))
+    assert len(pairs) == len(moments) + len(labels) == plan.count
+    assert len(moments) == d * (d + 1) // 2
     assert all(0 <= j <= k < d for j, k in moments)
-    assert len(labels) == len(set(labels)) == d * m
-    assert {k for _, k in labels} == set(range(d, d + m))
+    assert labels == {(j, d + i) for j in range(d) for i in range(plan.n_labels)}
+    assert (plan.group, len(plan.parts) == n_parts(plan.parameters, d, c) or group > 1) == (group, True)
 
 
-def test_pairs_go_by_tiles_so_that_few_columns_are_loaded():
-    tiles = [(j // GROUP, k // GROUP) for j, k in moment_pairs(200)]
+def test_groups_go_by_tiles_so_that_few_columns_are_held():
+    plan = a_plan(60_000, 393, 10)
+    tiles = [first // plan.tile for part in plan.parts for left, first in part.groups if left < 393]
     changes = sum(before != after for before, after in pairwise(tiles))
     assert changes == len(set(tiles)) - 1
+    assert plan.tile * plan.n_blocks <= 2048
+    assert plan.tile % plan.group == 0
 
 
 @settings(max_examples=15, deadline=None)
@@ -38,8 +44,9 @@ def test_parts_hold_all_numbers_in_full_ciphertexts_of_even_size(d, c, n):
     sizes = [len(part.pairs) for part in plan.parts]
     assert sum(sizes) == plan.count
     assert max(sizes) <= plan.parameters.poly_modulus_degree
-    moment_sizes = sizes[: -(-plan.n_moments // 8192)]
-    assert max(moment_sizes) - min(moment_sizes) <= 1
+    groups = [len(part.groups) for part in plan.parts if part.pairs[0][1] < d]
+    assert max(groups) - min(groups) <= 1
+    assert max(groups) * plan.group <= plan.parameters.poly_modulus_degree
     assert all(len(set(plan.positions(part))) == len(part.pairs) for part in plan.parts)
     json.dumps(plan.to_json())
 
@@ -81,6 +88,11 @@ def test_a_scale_without_room_for_sums_is_refused():
 
 
 def test_a_larger_scale_leaves_a_smaller_error():
-    coarse, fine = (a_plan(60_000, 393, 10, input_scale=2.0**bits) for bits in (51, 54))
+    coarse, fine = (a_plan(60_000, 393, 10, input_scale=2.0**bits, largest_group=1) for bits in (51, 54))
     assert coarse.error > 2 * fine.error
     assert math.log2(coarse.lift) > math.log2(fine.lift)
+
+
+def test_groups_shrink_where_large_ones_are_not_proven_exact():
+    assert [a_plan(n, 300, 3, input_scale=2.0**51).group for n in (1_000, 30_000)] == [8, 2]
+    assert a_plan(60_000, 393, 10).group == 8

@@ -19,6 +19,7 @@ from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.statistics_plan import (
     ANSWER_LEVEL,
     DATA_PRIMES_NEEDED,
+    GROUP_SIZES,
     Part,
     StatisticsPlan,
     check_headroom,
@@ -227,4 +228,5 @@ def circuit_for(facts: JobFacts) -> StatisticsPlan:
         n_blocks=facts.n_blocks,
         eta=facts.eta,
         keying=facts.keying,
+        largest_group=1 if facts.content == STATISTICS else GROUP_SIZES[0],
     )
