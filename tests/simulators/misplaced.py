@@ -37,13 +37,12 @@ def loaded(data: bytes, parameters: Parameters) -> sealapi.Ciphertext:
 
 
 def wrong_level(data: bytes, parameters: Parameters) -> bytes:
-    """One prime fewer, as SEAL switches down; an answer at the last level goes up by repeating its residues."""
-    ciphertext = loaded(data, parameters)
-    level = ciphertext.coeff_modulus_size() - 1
-    lower = sealapi.Ciphertext()
-    target = list(parameters.parms_id(max(level - 1, 0)))
-    sealapi.Evaluator(seal_context(parameters)).mod_switch_to(ciphertext, target, lower)
-    return save(lower) if level else _raised(save(ciphertext), parameters)
+    """One prime fewer, as SEAL switches down; at the last level one more, by repeating the residues."""
+    full = expanded(data, parameters)
+    level, scale = place_of(full)
+    words, other = residues(full, parameters, level), level - 1 if level else 1
+    moved = words[:, :-1] if level else np.concatenate([words, words], axis=1)
+    return ciphertext_file(moved, parameters.parms_id(other), scale)
 
 
 def wrong_scale(data: bytes, _: Parameters) -> bytes:
@@ -113,9 +112,3 @@ EVERYWHERE: tuple[Misplaced, ...] = (
     bomb,
 )
 SEEDED: tuple[Misplaced, ...] = (moved_seed, foreign_generator, truncated_seed, expanded)
-
-
-def _raised(data: bytes, parameters: Parameters) -> bytes:
-    """Repeat the residues of a ciphertext at level 0 for a second prime."""
-    words = residues(data, parameters, 0)
-    return ciphertext_file(np.concatenate([words, words], axis=1), parameters.parms_id(1), place_of(data)[1])
