@@ -258,7 +258,8 @@ def _smallest_degree(sizes: tuple[int, ...], max_degree: int) -> list[int]:
 
 def _fresh(arithmetic: BoundArithmetic, network: Network, level: int, input_bits: int) -> Tensor[Bounded]:
     scale = math.ldexp(1.0, input_bits)
-    value = arithmetic.fresh(network.low, network.high, level, scale)
+    low, high = min(network.low, 0.0), max(network.high, 0.0)  # slots without a record hold zero, and must not wrap
+    value = arithmetic.fresh(low, high, level, scale)
     return Tensor((value,) * network.n_inputs, network.input_shape, level, Fraction(scale))
 
 

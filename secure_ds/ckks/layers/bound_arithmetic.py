@@ -9,7 +9,7 @@ Rules kept here:
   2. Let v and e be value and error. A product errs by |v_1| e_2 + |v_2| e_1 + e_1 e_2, a combination by
      sum |W| e + sum |W - w| |v| with W the rounded weights; each rounding of a constant by half a unit.
   3. After every operation |v| + e, times the scale, must stay below half the modulus: coefficients are at most the
-     largest slot, so nothing can wrap around.
+     largest slot, so nothing can wrap around. Constants need two bits more, or SEAL does not encode them.
   4. Doubles: every result is widened by 2**-48 of itself, far above what a few roundings of scales and bounds change.
 """
 
@@ -27,6 +27,7 @@ from secure_ds.ckks.layers.polynomials import Polynomial
 from secure_ds.ckks.slot_noise import SlotNoise
 
 _WIDEN = 2.0**-48
+_CONSTANT_ROOM = 8.0  # SEAL encodes a constant only if two bits are free above it
 
 
 class Bounded(NamedTuple):
@@ -96,6 +97,7 @@ class BoundArithmetic:
 
     def add_constant(self, value: Bounded, integer: float) -> Bounded:
         """Bound value + constant, the constant rounded to the whole number."""
+        self._require_room(value.level, abs(integer) * _CONSTANT_ROOM)
         constant, rounding = integer / value.scale, 0.5 / value.scale
         low, high = value.low + constant - rounding, value.high + constant + rounding
         return self._checked(Bounded(low, high, value.error + rounding, value.level, value.scale))
@@ -106,6 +108,7 @@ class BoundArithmetic:
 
     def multiply_integer(self, value: Bounded, integer: float, scale: float) -> Bounded:
         """Bound value * factor, the factor rounded to the whole number."""
+        self._require_room(value.level, abs(integer) * _CONSTANT_ROOM)
         factor, rounding = integer * value.scale / scale, 0.5 * value.scale / scale
         ends = sorted((value.low * factor, value.high * factor))
         off = rounding * value.largest
@@ -159,13 +162,17 @@ class BoundArithmetic:
     def _checked(self, value: Bounded) -> Bounded:
         widened = value._replace(error=value.error * (1 + _WIDEN) + value.largest * _WIDEN)
         reach = (widened.largest + widened.error) * widened.scale
-        if not math.isfinite(reach):
-            raise PlanRefused("no_head_room", "values grow beyond what doubles hold: make the weights smaller")
-        self.needed_bits[value.level] = max(self.needed_bits.get(value.level, 0.0), math.log2(2 * reach))
-        if self._noise is not None and reach >= self._noise.parameters.modulus(value.level) / 2:
-            bits = math.log2(2 * reach)
-            present = math.log2(self._noise.parameters.modulus(value.level))
-            raise PlanRefused(
-                "no_head_room", f"a value needs {bits:.1f} bits of modulus at level {value.level}, it has {present:.1f}"
-            )
+        self._require_room(value.level, 2 * reach)
         return widened
+
+    def _require_room(self, level: int, modulus: float) -> None:
+        """Note, and where there is a ring require, that the modulus at `level` is above `modulus`."""
+        if not math.isfinite(modulus):
+            raise PlanRefused("no_head_room", "values grow beyond what doubles hold: make the weights smaller")
+        bits = math.log2(max(modulus, 1.0))
+        self.needed_bits[level] = max(self.needed_bits.get(level, 0.0), bits)
+        if self._noise is not None and modulus >= self._noise.parameters.modulus(level):
+            present = math.log2(self._noise.parameters.modulus(level))
+            raise PlanRefused(
+                "no_head_room", f"a value needs {bits:.1f} bits of modulus at level {level}, it has {present:.1f}"
+            )

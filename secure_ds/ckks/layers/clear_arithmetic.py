@@ -65,7 +65,7 @@ class ClearArithmetic:
 
     def add_constant(self, value: ClearValue, integer: float) -> ClearValue:
         """Return value with a whole number added to its integers."""
-        _require_whole(integer)
+        self._require_encodable(integer, value.level)
         return self._checked(replace(value, numbers=value.numbers + integer / value.scale))
 
     def negate(self, value: ClearValue) -> ClearValue:
@@ -74,7 +74,7 @@ class ClearArithmetic:
 
     def multiply_integer(self, value: ClearValue, integer: float, scale: float) -> ClearValue:
         """Return value times a whole number, read at `scale`."""
-        _require_whole(integer)
+        self._require_encodable(integer, value.level)
         return self._checked(replace(value, numbers=value.numbers * (integer * value.scale / scale), scale=scale))
 
     def multiply(self, left: ClearValue, right: ClearValue, scale: float) -> ClearValue:
@@ -119,7 +119,8 @@ class ClearArithmetic:
             raise EvaluationRefused(f"a value of {largest:g} at scale {value.scale:g} wraps around")
         return value
 
-
-def _require_whole(number: float) -> None:
-    if number != np.rint(number) or number == 0:
-        raise EvaluationRefused(f"constants are whole numbers other than zero, got {number}")
+    def _require_encodable(self, number: float, level: int) -> None:
+        if number != np.rint(number) or number == 0:
+            raise EvaluationRefused(f"constants are whole numbers other than zero, got {number}")
+        if int(np.log2(abs(number))) + 2 >= self._parameters.modulus(level).bit_length():
+            raise EvaluationRefused(f"a constant of {number:g} is too large to be encoded at level {level}")
