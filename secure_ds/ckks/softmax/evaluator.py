@@ -7,22 +7,27 @@ Rules kept here:
      recomputing a step by an auditor rests on.
   3. Two records per slot: z1 + J z2 becomes (r1 - J r2) by one conjugation, for the residual is linear. A place without
      a record has residual 0, so the ragged last block needs no mask.
-  4. One product is held at a time: numbers are packed as they are made, class by class.
+  4. The weighted sums of five classes and more are one exact matrix product modulo the primes, with the same bytes.
+  5. One product is held at a time: numbers are packed as they are made, class by class.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
 from secure_ds.ckks.layers.linear import weighted_sum
+from secure_ds.ckks.layers.modular_product import FROM_ROWS, ModularColumns
 from secure_ds.ckks.matrices import IntegerMatrix, check_integer_matrix
 from secure_ds.ckks.packing import grouped, images, pack
 from secure_ds.ckks.softmax.plan import SoftmaxCircuit
 from secure_ds.ckks.softmax.scales import LEVEL
+
+WeightedSums = Callable[[IntegerMatrix, float], list[Ciphertext]]
+"""From rows of weights, none all zeros, and a scale, to the sums."""
 
 
 class SoftmaxEvaluator:
@@ -43,7 +48,7 @@ class SoftmaxEvaluator:
         self.timings: dict[str, float] = {}
         self._engine = engine
         self._plan = plan
-        self._columns: list[list[Ciphertext]] = []  # [block][feature]
+        self._sums: list[WeightedSums] = []  # [block], of all features
         self._groups: list[list[list[Ciphertext]]] = []  # [block][group][combination]
         self._labels: list[list[Ciphertext]] = []  # [block][class], at the residual's scale and sign
 
@@ -64,7 +69,7 @@ class SoftmaxEvaluator:
         lifted = [self._engine.multiply_integer(self._load(data), lift, self._plan.scales.residual) for data in labels]
         _require_count("feature columns", self._plan.n_features, len(features))
         _require_count("label columns", self._plan.n_classes, len(lifted))
-        self._columns.append(features)
+        self._sums.append(self._summed(features))
         firsts = range(0, self._plan.n_features, self._plan.group)
         self._groups.append([self._grouped(features[first : first + self._plan.group]) for first in firsts])
         self._labels.append(lifted)
@@ -104,14 +109,18 @@ class SoftmaxEvaluator:
     def _residuals(self, block: int, weights: IntegerMatrix) -> list[Ciphertext]:
         """Return r1 - J r2 for every class."""
         with self._timed("forward"):
-            sums = [self._weighted_sum(self._columns[block], row) for row in weights]
+            given = [row for row in weights if any(row)]
+            found = iter(self._sums[block](given, self._plan.scales.forward) if given else ())
+            sums = [next(found) if any(row) else None for row in weights]
         with self._timed("residual"):
             return [self._residual(z, label) for z, label in zip(sums, self._labels[block], strict=True)]
 
-    def _weighted_sum(self, columns: list[Ciphertext], weights: Sequence[int]) -> Ciphertext | None:
-        if not any(weights):
-            return None
-        return weighted_sum(self._engine, columns, weights, self._plan.scales.forward)
+    def _summed(self, columns: Sequence[Ciphertext]) -> WeightedSums:
+        """Return what makes weighted sums of these columns, by the way that takes less time."""
+        if self._plan.n_classes >= FROM_ROWS:
+            return ModularColumns(self._engine, columns, LEVEL).weighted_sums
+        engine = self._engine
+        return lambda rows, scale: [weighted_sum(engine, columns, row, scale) for row in rows]
 
     def _residual(self, z: Ciphertext | None, lifted_label: Ciphertext) -> Ciphertext:
         if z is None:
