@@ -169,7 +169,8 @@ def found(
 ) -> tuple[str, list[tuple[str, bytes]]]:
     """Call for a collaboration and have both owners take part; return its id, and data set and upload key of each."""
     owners = [installation.caller(f"owner-{tenant}", Role.DATA_OWNER, tenant=tenant) for tenant in TENANTS]
-    statement = call_for(installation, owners[0])
+    agreed = {"profile": limits["profile"].name} if "profile" in limits else {}
+    statement = call_for(installation, owners[0], **agreed)
     made = []
     for owner, tenant, seed in zip(owners, TENANTS, seeds, strict=True):
         key = Ed25519PrivateKey.generate()

@@ -2,6 +2,7 @@
 tenant what happened and shows nothing of the other's."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 import rfc8785
 
+from secure_ds.ckks.profiles import STATISTICS
+from secure_ds.ckks.record_grid import on_grid
 from secure_ds.client.group import consent_to
 from secure_ds.client.recheck import recheck, require_certified
 from secure_ds.client.verify import signed_statement, verify_model
@@ -27,6 +30,8 @@ from secure_ds.services.errors import (
     StateConflict,
 )
 from secure_ds.services.job_data import NOT_COVERED
+from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan
+from secure_ds.training.encrypted.least_squares.twin import clear_answer
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan
 from secure_ds.training.encrypted.planning import plan_from_json
 from secure_ds.wire.certificate import PAYLOAD_TYPE
@@ -145,6 +150,24 @@ def test_the_sums_are_over_the_records_of_all_and_can_be_recomputed(scene: Joine
     report = verify_model(certificate, weights, scene.installation.services.public_keys())
     assert report.claims is not None
     require_certified(report.claims, job.id, [part.descriptor.digest for part in parts], plan, steps)
+
+
+def test_least_squares_on_the_records_of_all_is_exact_to_the_bit(tmp_path: Path) -> None:
+    """One release: the statistics of both owners' records together, rounded without error, and the noise."""
+    installation = Installation(tmp_path, f"sqlite:///{tmp_path}/test.db", noise=random.Random(7))
+    scene = opened(installation, profile=STATISTICS)
+    settings = dict.fromkeys(SETTINGS)
+    job = scene.submit(epsilon=2.0, algorithm="encrypted_least_squares", **settings)
+    scene.installation.run()
+    assert (scene.job(job.id).state, scene.job(job.id).failure) == ("succeeded", None)
+    plan = plan_from_json(scene.job(job.id).plan)
+    assert isinstance(plan, LeastSquaresPlan)
+    X, v = zip(*(_clear(member, seed) for member, seed in ((scene.north, 1), (scene.south, 2))), strict=True)
+    (step,) = scene.installation.services.list_steps(scene.north.owner, job.id).items
+    labels = (np.concatenate(v) > 0).astype(np.int64)
+    expected = clear_answer(plan, on_grid(np.vstack(X)), labels, random.Random(7))
+    assert [int(value) for value in step.answer or []] == expected
+    assert scene.spent(scene.north) == scene.spent(scene.south) != (0, 0, 0)
 
 
 def _clear(member: Member, seed: int) -> tuple[Any, Any]:
