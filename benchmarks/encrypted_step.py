@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tenseal
 
+from benchmarks import step_profiles
 from benchmarks.rows import Row
 from secure_ds.ckks import clear_twin
 from secure_ds.ckks.decryption import decrypt_released
@@ -178,4 +179,5 @@ def run() -> list[Row]:
         Row("outside homomorphic arithmetic", 100 * outside, "%", target="at most 15", holds=outside <= 0.15),
         Row("l2 error of an answer", error, "1", target=f"at most {plan.beta:.3g}, proven", holds=error <= plan.beta),
         Row(f"statistical bits, {TAU} answers, sigma {SIGMA}", bits, "bit", target="at least 48", holds=bits >= 48),
+        *step_profiles.rows(*random_records(step_profiles.RECORDS, step_profiles.FEATURES)),
     ]

@@ -31,4 +31,5 @@ def build_service_context(settings: Settings) -> ServiceContext:
         max_blob_bytes=settings.max_blob_bytes,
         evaluators=settings.allowed_evaluators,
         confirmation_seconds=settings.confirmation_seconds,
+        resources=settings.resources,
     )

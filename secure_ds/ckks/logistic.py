@@ -1,28 +1,34 @@
-"""One step of logistic regression on ciphertexts: forward, residual, products, packing.
+"""One step of logistic regression on ciphertexts: forward, residual, products, packing, on one process or several.
 
 Rules kept here:
-  1. Columns are loaded once; each feature is kept at the top level for the forward pass, and in a combination with
-     the others of its group at `PRODUCT_LEVEL` for products (`packing.grouped`).
-  2. `step` is a pure function of columns, keys and integer weights: equal inputs give equal bytes, which is what
-     recomputing a step by an auditor rests on.
-  3. The order of work holds one product at a time: groups are packed as they are made.
+  1. `step` is a pure function of columns, keys and integer weights: equal inputs give equal bytes, on any number of
+     processes, which is what recomputing a step by an auditor rests on.
+  2. Features are shared out in whole subtrees of the packing tree. Every share adds up its part of the weighted sums
+     and packs its part of the gradient; residuals are shared out by block. All of it is exact modulo the primes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice, pairwise
+from typing import Final
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
-from secure_ds.ckks.layers.linear import weighted_sum
-from secure_ds.ckks.layers.products import sum_of_products
-from secure_ds.ckks.layers.residual import residual
-from secure_ds.ckks.packing import group_size, grouped, images, pack
+from secure_ds.ckks.layers.residual import split
+from secure_ds.ckks.logistic_process import RemoteShard
+from secure_ds.ckks.logistic_shard import LogisticShard
+from secure_ds.ckks.packing import group_size, pack
 from secure_ds.ckks.planner import CircuitPlan
-from secure_ds.ckks.scales import PRODUCT_LEVEL, TREE_LEVEL
+from secure_ds.ckks.scales import TREE_LEVEL
 from secure_ds.ckks.weights import check_integer_weights
+from secure_ds.core.resources import Resources
+
+ONE: Final = Resources()
+_SUBTREES_EACH: Final = 6  # of a process, at least: so that shares differ little
+_TRACE, _GROUP_COST, _BLOCK_COST = 6, 4, 2
 
 
 class LogisticEvaluator:
@@ -32,8 +38,16 @@ class LogisticEvaluator:
         timings: seconds of the last step by phase: forward, residual, gradient, serialise.
     """
 
-    def __init__(self, engine: Engine, plan: CircuitPlan) -> None:
-        """Prepare for a plan.
+    def __init__(
+        self, engine: Engine, plan: CircuitPlan, resources: Resources = ONE, keys: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Prepare for a plan; starts the other processes.
+
+        Args:
+            engine: arithmetic with the data set's evaluation keys.
+            plan: the plan.
+            resources: processes and memory.
+            keys: the evaluation keys for the other processes, each file under its name; without them there are none.
 
         Raises:
             EvaluationRefused: the plan is for other parameters than the engine's keys.
@@ -41,12 +55,13 @@ class LogisticEvaluator:
         if engine.parameters != plan.parameters:
             raise EvaluationRefused("plan and evaluation keys are for different parameters")
         self.timings: dict[str, float] = {}
-        self._engine = engine
         self._plan = plan
-        self._forward: list[list[Ciphertext]] = []  # [block][feature], top level
-        self._group = group_size(plan.n_features)
-        self._groups: list[list[list[Ciphertext]]] = []  # [block][group][combination], at the level of products
-        self._labels: list[Ciphertext] = []  # [block], one below the top
+        self._loaded = 0
+        self._engine = engine
+        self._size, (*others, own) = share_out(plan.n_features, plan.n_blocks, resources.processes if keys else 1)
+        each = Resources(len(others) + 1, resources.memory, resources.directory).share()
+        self._remote = [RemoteShard(keys or {}, plan, features, each) for features in others]
+        self._own = LogisticShard(engine, plan, own, each)
 
     def load_block(self, columns: Iterable[bytes], label: bytes) -> None:
         """Load the next block.
@@ -58,14 +73,15 @@ class LogisticEvaluator:
         Raises:
             EvaluationRefused: more blocks or another number of columns than planned.
         """
-        if len(self._labels) == self._plan.n_blocks:
+        if self._loaded == self._plan.n_blocks:
             raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, all are loaded")
-        forward = [self._engine.load(data) for data in columns]
-        if len(forward) != self._plan.n_features:
-            raise EvaluationRefused(f"a block has {self._plan.n_features} feature columns, got {len(forward)}")
-        self._forward.append(forward)
-        self._groups.append([self._grouped(forward[first : first + self._group]) for first in self._firsts])
-        self._labels.append(self._engine.drop_to(self._engine.load(label), self._plan.input_level - 1))
+        remaining = iter(columns)
+        for shard in self._remote:
+            shard.load_block(islice(remaining, len(shard.features)), label)
+        self._own.load_block(islice(remaining, len(self._own.features)), label)
+        if next(remaining, None) is not None:
+            raise EvaluationRefused(f"a block has {self._plan.n_features} feature columns, got more")
+        self._loaded += 1
 
     def step(self, weights: Sequence[int]) -> bytes:
         """Compute the packed gradient sum at these weights.
@@ -79,52 +95,72 @@ class LogisticEvaluator:
 
         Raises:
             EvaluationRefused: blocks are missing or the weights do not fit the plan.
+            EvaluationProcessFailed: one of the processes is gone.
         """
         check_integer_weights(weights, self._plan)
-        if len(self._labels) != self._plan.n_blocks:
-            raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, {len(self._labels)} are loaded")
+        if self._loaded != self._plan.n_blocks:
+            raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, {self._loaded} are loaded")
         self.timings = {}
         with self._timed("forward"):
-            sums = [self._weighted_sum(block, weights) for block in self._forward]
+            sums = self._weighted_sums(weights)
         with self._timed("residual"):
-            residuals = [self._residual(z, label) for z, label in zip(sums, self._labels, strict=True)]
+            residuals = self._residuals(sums)
         with self._timed("gradient"):
             packed = self._packed_gradient(residuals)
         with self._timed("serialise"):
             return self._engine.save(packed)
 
-    @property
-    def _firsts(self) -> range:
-        """First feature of each group."""
-        return range(0, self._plan.n_features, self._group)
+    def close(self) -> None:
+        """End the other processes and let go of everything."""
+        self._own.close()
+        for shard in self._remote:
+            shard.close()
 
-    def _grouped(self, columns: list[Ciphertext]) -> list[Ciphertext]:
-        engine, scales = self._engine, self._plan.scales
-        dropped = (engine.drop_to(column, PRODUCT_LEVEL) for column in columns)
-        lifted = [engine.multiply_integer(column, scales.lift, scales.columns) for column in dropped]
-        return grouped(engine, lifted, self._group)
+    def _weighted_sums(self, weights: Sequence[int]) -> list[Ciphertext | None]:
+        for shard in self._remote:
+            shard.ask_weighted_sums([weights[feature] for feature in shard.features])
+        totals = self._own.weighted_sums([weights[feature] for feature in self._own.features])
+        for shard in self._remote:
+            totals = [self._added(*pair) for pair in zip(totals, shard.answer(), strict=True)]
+        return totals
 
-    def _weighted_sum(self, columns: list[Ciphertext], weights: Sequence[int]) -> Ciphertext | None:
-        if not any(weights):
-            return None
-        return weighted_sum(self._engine, columns, weights, self._plan.scales.forward)
+    def _added(self, total: Ciphertext | None, data: bytes) -> Ciphertext | None:
+        return self._engine.accumulate(total, self._engine.load(data)) if data else total
 
-    def _residual(self, z: Ciphertext | None, label: Ciphertext) -> Ciphertext:
-        return residual(self._engine, z, label, self._plan.scales, self._plan.sigmoid)
+    def _residuals(self, sums: list[Ciphertext | None]) -> list[Ciphertext]:
+        """Compute residuals: whole blocks dealt out among the processes, or one half of each block to another one."""
+        if 0 < len(sums) <= len(self._remote):
+            return [self._by_halves(block, z) for block, z in enumerate(sums)]
+        residuals: list[Ciphertext] = []
+        for first in range(0, len(sums), len(self._remote) + 1):
+            own, *others = range(first, min(first + len(self._remote) + 1, len(sums)))
+            asked = self._remote[: len(others)]
+            for shard, block in zip(asked, others, strict=True):
+                z = sums[block]
+                shard.ask_residual(block, None if z is None else self._engine.save(z))
+            residuals.append(self._own.residual(own, sums[own]))
+            residuals += [self._engine.load(shard.answer()[0]) for shard in asked]
+        return residuals
+
+    def _by_halves(self, block: int, z: Ciphertext | None) -> Ciphertext:
+        if z is None:
+            return self._own.joined(block, None)
+        first, second = split(self._engine, z, self._plan.scales.half)
+        self._remote[0].ask_cube(self._engine.save(second))
+        own = self._own.cube(first)
+        return self._own.joined(block, (own, self._engine.load(self._remote[0].answer()[0])))
 
     def _packed_gradient(self, residuals: list[Ciphertext]) -> Ciphertext:
-        engine, scales = self._engine, self._plan.scales
-        turned = [image for residual in residuals for image in images(engine, residual, self._group)]
-
-        def product(group: int) -> Ciphertext:
-            combinations = [combination for block in self._groups for combination in block[group]]
-            return engine.rescale(sum_of_products(engine, turned, combinations, scales.product), scales.packed)
-
-        packed = pack(engine, product, self._plan.n_features, self._group)
+        files = [self._engine.save(residual) for residual in residuals] if self._remote else []
+        for shard in self._remote:
+            shard.ask_subtrees(files, self._size)
+        own = self._own.subtrees(residuals, self._size)
+        values = [self._engine.load(data) for shard in self._remote for data in shard.answer()] + own
+        packed = pack(self._engine, values.__getitem__, self._plan.n_features, self._size)
         if self._plan.answer_level == TREE_LEVEL:
             packed.scale = self._plan.answer_scale
             return packed
-        return engine.rescale(packed, self._plan.answer_scale)
+        return self._engine.rescale(packed, self._plan.answer_scale)
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
@@ -133,3 +169,26 @@ class LogisticEvaluator:
             yield
         finally:
             self.timings[phase] = time.perf_counter() - start
+
+
+def share_out(n_features: int, n_blocks: int, processes: int) -> tuple[int, list[range]]:
+    """Return the size of a subtree in features, and each process's features: whole subtrees, in order.
+
+    The last process also packs the subtrees together, which costs an automorphism each and some more for the trace; its
+    share is smaller by as much. Costs are in automorphisms of the tree: a group takes about 4 and 2 a block.
+
+    Args:
+        n_features: features in all.
+        n_blocks: ciphertexts per feature.
+        processes: at least one; no more are used than there are groups.
+    """
+    group = group_size(n_features)
+    n_groups = -(-n_features // group)
+    used = min(processes, n_groups)
+    subtree = 1 << max(0, (n_groups // (used * _SUBTREES_EACH)).bit_length() - 1)  # in groups
+    n_subtrees = -(-n_groups // subtree)
+    packing = (n_subtrees + _TRACE) / (_GROUP_COST + _BLOCK_COST * n_blocks)  # in groups
+    others = n_subtrees - max(1, round(((n_groups + packing) / used - packing) / subtree))
+    bounds = [0] if used == 1 else [others * index // (used - 1) for index in range(used)]
+    starts = [*(subtree * group * bound for bound in bounds), n_features]
+    return subtree * group, [range(*pair) for pair in pairwise(starts)]

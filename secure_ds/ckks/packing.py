@@ -150,10 +150,10 @@ def pack(ring: Ring[T], inputs: Callable[[int], T], count: int, group: int = 1) 
         inputs: makes the value of group i: input i itself for `group` = 1, else the subtree over inputs from
             i * group on; called once for each, in ascending order.
         count: number of inputs, 1 to N.
-        group: inputs of a group, `group_size(count)` or 1.
+        group: inputs of a group, a power of two up to K.
     """
     padded = padded_count(count)
-    packed = _pack_node(ring, inputs, padded, 0, count, group)
+    packed = subtree(ring, inputs, padded, 0, count, group)
     size = padded
     while size < ring.degree:
         size *= 2
@@ -161,14 +161,18 @@ def pack(ring: Ring[T], inputs: Callable[[int], T], count: int, group: int = 1) 
     return packed
 
 
-def _pack_node(ring: Ring[T], inputs: Callable[[int], T], size: int, first: int, present: int, group: int) -> T:
+def subtree(ring: Ring[T], inputs: Callable[[int], T], size: int, first: int, present: int, group: int = 1) -> T:
+    """Return the tree's value over `size` inputs from `first` on, of which `present` (one at least) are there.
+
+    Subtrees may be made in any place and order: packing with `group` = size puts them together.
+    """
     if size == group:
         return inputs(first // group)
     half = size // 2
-    even = _pack_node(ring, inputs, half, first, min(present, half), group)
+    even = subtree(ring, inputs, half, first, min(present, half), group)
     if present <= half:
         return ring.add(even, ring.automorphism(even, size + 1))
-    odd = ring.shift(_pack_node(ring, inputs, half, first + half, present - half, group), ring.degree // size)
+    odd = ring.shift(subtree(ring, inputs, half, first + half, present - half, group), ring.degree // size)
     return ring.add(ring.add(even, odd), ring.automorphism(ring.subtract(even, odd), size + 1))
 
 

@@ -6,8 +6,8 @@ chooses later (radius, steps) moves the other scales, which the planner computes
 | profile | for | proven statistical bits at 32 answers, sigma = 23, radius 8: 11,982 x 197; 60,000 x 400 |
 |---|---|---|
 | ``strong-16384`` | everything; the default | 51; 47 |
-| ``medium-16384`` | answers that few people see; a fifth less time and space | 31; 27 |
-| ``fast-8192`` | tests and trials on data that is no secret | 7; none |
+| ``medium-16384`` | answers that few people see; a tenth less time, a fifth less space | 30; 23 |
+| ``fast-8192`` | tests and trials on data that is no secret | 7; it cannot check norms |
 | ``statistics-8192`` | least squares alone, which takes a third of the time there | all: its answers are exact |
 
 Below the bits that a profile promises, noise is raised until it keeps them (`flooding_sigma`).

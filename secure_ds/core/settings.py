@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from secure_ds.core.evaluators import Evaluator, Evaluators
+from secure_ds.core.resources import DEFAULT_MEMORY, Resources, all_cores
 
 PREFIX = "SECURE_DS_"
 CLIENT_VARIABLES = frozenset({"CONFIG", "URL", "TOKEN", "TRUST_FILE", "PIN"})  # read elsewhere, not settings
@@ -61,6 +62,11 @@ class Settings(BaseModel):
     confirmation_seconds: float = Field(
         default=3600.0, gt=0, description="how long a step waits for a worker of another domain before its job fails"
     )
+    evaluator_processes: int = Field(default=0, ge=0, le=1024, description="processes of a step; 0 for one a core")
+    evaluator_memory: int = Field(
+        default=DEFAULT_MEMORY, ge=2**20, description="bytes of ciphertexts a step holds; the rest lies in files"
+    )
+    evaluator_directory: Path | None = Field(default=None, description="where those files are; default: temporary")
     production: bool = False
     log_level: str = "INFO"
 
@@ -79,6 +85,11 @@ class Settings(BaseModel):
     def allowed_evaluators(self) -> Evaluators:
         """The workers whose word counts."""
         return Evaluators(self.evaluators)
+
+    @property
+    def resources(self) -> Resources:
+        """What a worker may use for evaluating a step."""
+        return Resources(self.evaluator_processes or all_cores(), self.evaluator_memory, self.evaluator_directory)
 
     @property
     def database(self) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 from policies.decision import PolicyEngine
 from secure_ds.core.clock import Clock
 from secure_ds.core.evaluators import NOBODY, Evaluators
+from secure_ds.core.resources import Resources
 from secure_ds.jobs.evaluation import EvaluatorIdentity
 from secure_ds.store.blobs import Blobs
 from secure_ds.store.unit_of_work import Store
@@ -111,6 +112,7 @@ class ServiceContext:
         evaluator: who this worker is among them; None in the API, and in a worker that attests nothing.
         confirms_only: whether this worker does nothing but confirm what others train; it never asks the custodian.
         confirmation_seconds: how long a step waits for a worker of another domain.
+        resources: processes and memory for evaluating a step; None for the evaluator's own choice.
     """
 
     store: Store
@@ -124,3 +126,4 @@ class ServiceContext:
     evaluator: EvaluatorIdentity | None = None
     confirms_only: bool = False
     confirmation_seconds: float = 3600.0
+    resources: Resources | None = None

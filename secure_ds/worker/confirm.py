@@ -47,7 +47,8 @@ def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
     plan = plan_for(descriptors, TrainingRequest.model_validate(dict(task.job.request)))
     answers = stored_answers(context, task)
     if len(answers) < plan.steps:
-        evaluator = evaluator_for(plan, [stored_blocks(context, descriptor) for descriptor in descriptors])
+        parts = [stored_blocks(context, descriptor) for descriptor in descriptors]
+        evaluator = evaluator_for(plan, parts, context.resources)
         while len(answers) < plan.steps:
             evaluation = evaluate(evaluator, plan, task.job.id, answers)
             bear_witness(context, task, evaluation)

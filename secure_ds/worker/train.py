@@ -78,7 +78,8 @@ def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
     if task.job.cancel_requested:
         return stop(context, task)
     if len(answers) < plan.steps:
-        evaluator = evaluator_for(plan, [stored_blocks(context, descriptor) for descriptor in descriptors])
+        parts = [stored_blocks(context, descriptor) for descriptor in descriptors]
+        evaluator = evaluator_for(plan, parts, context.resources)
         while len(answers) < plan.steps:
             answer, stopped = _step(context, task, evaluator, plan, answers, ending)
             answers.append(answer)

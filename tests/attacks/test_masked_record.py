@@ -6,7 +6,6 @@ owner's files gets another. The threat model says the first half; `job recheck` 
 does not succeed: the custodian decrypts nothing that a worker of another trust domain did not compute as well.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from tenseal import sealapi
 
 from secure_ds.ckks.context import seal_context
 from secure_ds.ckks.engine import Ciphertext, Engine
-from secure_ds.ckks.logistic import LogisticEvaluator
+from secure_ds.ckks.logistic import ONE, LogisticEvaluator
+from secure_ds.ckks.logistic_shard import LogisticShard
 from secure_ds.ckks.planner import CircuitPlan
 from secure_ds.ckks.weights import quantise, unpack
 from secure_ds.client.recheck import RecheckedStep, recheck
@@ -32,7 +32,7 @@ VICTIM = 17
 FACTOR = 2.0**8
 
 
-class MaskingEvaluator(LogisticEvaluator):
+class MaskingShard(LogisticShard):
     """Computes the gradient of one record, many times over.
 
     Uploaded columns carry more primes than the product phase needs. The attacker spends one of them on a product with
@@ -40,25 +40,28 @@ class MaskingEvaluator(LogisticEvaluator):
     """
 
     def __init__(self, engine: Engine, plan: CircuitPlan, victim: int, factor: float) -> None:
-        super().__init__(engine, plan)
+        super().__init__(engine, plan, range(plan.n_features), ONE)
         self._context = seal_context(plan.parameters)
         self._tools = sealapi.Evaluator(self._context)
         self._mask = np.zeros(plan.parameters.slots)
         self._mask[victim] = factor
 
-    def load_block(self, columns: Iterator[bytes], label: bytes) -> None:
-        """Load a block as the honest worker does, then mask the columns of the product phase."""
-        super().load_block(columns, label)
-        masked = [self._masked(column) for column in self._forward[-1]]
-        self._groups[-1] = [self._grouped(masked[first : first + self._group]) for first in self._firsts]
-
-    def _masked(self, column: Ciphertext) -> Ciphertext:
+    def _for_products(self, column: Ciphertext) -> Ciphertext:
+        """Mask what the honest worker only multiplies by an integer."""
         level = self._engine.level(column)
         prime = float(self._plan.parameters.data_primes[level])
         plain, product = sealapi.Plaintext(), sealapi.Ciphertext()
         sealapi.CKKSEncoder(self._context).encode(self._mask.tolist(), prime, plain)
         self._tools.multiply_plain(column, plain, product)
-        return self._engine.rescale(product, self._plan.input_scale)
+        return super()._for_products(self._engine.rescale(product, self._plan.input_scale))
+
+
+class MaskingEvaluator(LogisticEvaluator):
+    """The honest evaluator around a dishonest share."""
+
+    def __init__(self, engine: Engine, plan: CircuitPlan, victim: int, factor: float) -> None:
+        super().__init__(engine, plan)
+        self._own = MaskingShard(engine, plan, victim, factor)
 
 
 def evaluator(hands: Hands, victim: int = VICTIM) -> MaskingEvaluator:

@@ -1,7 +1,7 @@
 """Whole circuits for tests: keys made once, records encrypted, stepped and read back without noise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -14,13 +14,14 @@ from secure_ds.ckks.decryption import decrypt_released, decrypt_slots
 from secure_ds.ckks.encryption import encrypt_columns, n_blocks
 from secure_ds.ckks.engine import Engine
 from secure_ds.ckks.keys import generate_key_files, generate_secret_key
-from secure_ds.ckks.logistic import LogisticEvaluator
+from secure_ds.ckks.logistic import ONE, LogisticEvaluator
 from secure_ds.ckks.memory_io import save
 from secure_ds.ckks.planner import CircuitPlan, plan_logistic
 from secure_ds.ckks.profiles import FAST, Profile
 from secure_ds.ckks.seal_keys import seal_secret_key
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.ckks.weights import unpack
+from secure_ds.core.resources import Resources
 
 Array = npt.NDArray[np.float64]
 RADIUS = 8.0
@@ -33,13 +34,15 @@ class Keyed:
     profile: Profile
     secret_key: SecretKey
     engine: Engine
+    keys: dict[str, bytes] = field(repr=False, default_factory=dict)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def keyed(profile: Profile = FAST) -> Keyed:
     parameters = profile.parameters
     secret_key = generate_secret_key(parameters)
-    return Keyed(profile, secret_key, Engine(parameters, dict(generate_key_files(parameters, secret_key))))
+    keys = dict(generate_key_files(parameters, secret_key))
+    return Keyed(profile, secret_key, Engine(parameters, keys), keys)
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,14 @@ def encrypted_complex(ring: Keyed, values: npt.NDArray[np.complex128]) -> bytes:
 
 
 def loaded_evaluator(ring: Keyed, records: Records, plan: CircuitPlan) -> LogisticEvaluator:
-    data = encrypted(ring, records.columns)
-    evaluator = LogisticEvaluator(ring.engine, plan)
+    return evaluator_of(ring, encrypted(ring, records.columns), plan)
+
+
+def evaluator_of(
+    ring: Keyed, data: dict[tuple[int, int], bytes], plan: CircuitPlan, resources: Resources = ONE
+) -> LogisticEvaluator:
+    """Load ciphertexts as `encrypted` returns them."""
+    evaluator = LogisticEvaluator(ring.engine, plan, resources, ring.keys)
     for block in range(plan.n_blocks):
         features = (data[column, block] for column in range(plan.n_features))
         evaluator.load_block(features, data[plan.n_features + 1, block])

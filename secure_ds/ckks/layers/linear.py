@@ -5,12 +5,12 @@ Uses no level: integer weights multiply the scale, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 
 
-def weighted_sum(engine: Engine, columns: Sequence[Ciphertext], weights: Sequence[int], scale: float) -> Ciphertext:
+def weighted_sum(engine: Engine, columns: Iterable[Ciphertext], weights: Sequence[int], scale: float) -> Ciphertext:
     """Return sum_j weights[j] * columns[j] at `scale`.
 
     A weight of zero is skipped: its product would be a ciphertext of zeros, which SEAL refuses as transparent.

@@ -27,11 +27,20 @@ def residual(
         scales: the plan's scales.
         sigmoid: the cubic p.
     """
+    if z is None:
+        return joined(engine, None, label, scales)
+    first, second = (cube(engine, half, scales, sigmoid) for half in split(engine, z, scales.half))
+    return joined(engine, (first, second), label, scales)
+
+
+def joined(
+    engine: Engine, cubes: tuple[Ciphertext, Ciphertext] | None, label: Ciphertext, scales: Scales
+) -> Ciphertext:
+    """Return the residual from the cubes of both halves, None for weighted sums of zero."""
     shifted = engine.multiply_integer(label, -round(scales.cubic / scales.inputs), scales.cubic)
-    if z is not None:
-        first, second = (_cube(engine, half, scales, sigmoid) for half in split(engine, z, scales.half))
-        cubes = engine.relinearise(engine.subtract(first, engine.times_unit(second)))
-        shifted = engine.add(cubes, shifted)
+    if cubes is not None:
+        first, second = cubes
+        shifted = engine.add(engine.relinearise(engine.subtract(first, engine.times_unit(second))), shifted)
     return _rescale_to_output(engine, shifted, scales)
 
 
@@ -50,8 +59,8 @@ def split(engine: Engine, z: Ciphertext, scale: float) -> tuple[Ciphertext, Ciph
     return first, second
 
 
-def _cube(engine: Engine, z: Ciphertext, scales: Scales, sigmoid: CubicSigmoid) -> Ciphertext:
-    """Return z * (linear/k - z**2), three polynomials, read at the scale that makes it p(z) - 1/2."""
+def cube(engine: Engine, z: Ciphertext, scales: Scales, sigmoid: CubicSigmoid) -> Ciphertext:
+    """Return z * (linear/k - z**2) of one half, three polynomials, read at the scale that makes it p(z) - 1/2."""
     square = engine.relinearise(engine.square(z, scales.half**2))
     square = engine.rescale(square, scales.square)
     factor = engine.add_constant(engine.negate(square), round(sigmoid.linear / -sigmoid.cubic * scales.square))

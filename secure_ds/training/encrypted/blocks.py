@@ -36,8 +36,11 @@ class EncryptedBlocks:
 
     def engine(self) -> Engine:
         """Load the evaluation keys. Raises `BlobChanged`."""
-        keys = {key.name: self.read(key) for key in self.descriptor.evaluation_keys}
-        return Engine(self.descriptor.parameters, keys)
+        return Engine(self.descriptor.parameters, self.evaluation_keys())
+
+    def evaluation_keys(self) -> dict[str, bytes]:
+        """Return the evaluation keys by name. Raises `BlobChanged`."""
+        return {key.name: self.read(key) for key in self.descriptor.evaluation_keys}
 
     def rotation(self) -> Rotation | None:
         """Load what moves answers to the key that decrypts; None where that is the key of the files.

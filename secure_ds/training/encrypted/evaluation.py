@@ -7,17 +7,20 @@ Rules kept here:
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from secure_ds.ckks.engine import Engine
 from secure_ds.ckks.hidden_layer.evaluator import HiddenLayerEvaluator
 from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.matrices import quantise_matrix
 from secure_ds.ckks.rotation import Rotation
 from secure_ds.ckks.softmax.evaluator import SoftmaxEvaluator
 from secure_ds.ckks.weights import quantise
+from secure_ds.core.resources import Resources, all_cores
 from secure_ds.training.encrypted.blocks import EncryptedBlocks
 from secure_ds.training.encrypted.hidden_layer.plan import HiddenLayerPlan
 from secure_ds.training.encrypted.hidden_layer.quantised import quantise_network
@@ -40,9 +43,11 @@ class StepEvaluator(Protocol):
 
 
 class _Logistic:
-    def __init__(self, plan: LogisticPlan, parts: Sequence[EncryptedBlocks]) -> None:
+    def __init__(self, plan: LogisticPlan, parts: Sequence[EncryptedBlocks], resources: Resources) -> None:
         self._plan = plan
-        self._evaluator = LogisticEvaluator(parts[0].engine(), plan.circuit)
+        keys = parts[0].evaluation_keys()
+        engine = Engine(parts[0].descriptor.parameters, keys)
+        self._evaluator = LogisticEvaluator(engine, plan.circuit, resources, keys)
         for part in parts:
             for block in range(part.descriptor.n_blocks):
                 self._evaluator.load_block(part.features(block), part.labels(block)[0])
@@ -106,23 +111,30 @@ class _Rotated:
 
 _EVALUATORS: Final[dict[type[EncryptedPlan], Callable[..., StepEvaluator]]] = {
     LogisticPlan: _Logistic,
-    SoftmaxPlan: _Softmax,
-    LeastSquaresPlan: LeastSquaresEvaluator,
-    OwnStatisticsPlan: LeastSquaresEvaluator,
-    HiddenLayerPlan: _HiddenLayer,
+    SoftmaxPlan: lambda plan, parts, _: _Softmax(plan, parts),
+    LeastSquaresPlan: lambda plan, parts, _: LeastSquaresEvaluator(plan, parts),
+    OwnStatisticsPlan: lambda plan, parts, _: LeastSquaresEvaluator(plan, parts),
+    HiddenLayerPlan: lambda plan, parts, _: _HiddenLayer(plan, parts),
 }
+_WORTH_A_PROCESS: Final = 10.0  # seconds of a job on one core
 
 
-def evaluator_for(plan: EncryptedPlan, parts: Sequence[EncryptedBlocks]) -> StepEvaluator:
+def evaluator_for(
+    plan: EncryptedPlan, parts: Sequence[EncryptedBlocks], resources: Resources | None = None
+) -> StepEvaluator:
     """Load everything that a plan's steps need.
 
     Args:
         plan: the plan.
         parts: the files of its data sets, in the order of `plan.facts.parts`.
+        resources: processes and memory to use at most; by default every core. Short jobs use fewer processes.
 
     Raises:
         BlobChanged: a file is not what its owner signed for.
     """
-    evaluator = _EVALUATORS[type(plan)](plan, parts)
+    allowed = resources or Resources(processes=all_cores())
+    worth = max(1, int(plan.seconds_estimate / _WORTH_A_PROCESS))
+    used = replace(allowed, processes=min(allowed.processes, worth))
+    evaluator = _EVALUATORS[type(plan)](plan, parts, used)
     rotation = parts[0].rotation()  # data sets of one job have one key
     return evaluator if rotation is None else _Rotated(evaluator, rotation)

@@ -1,0 +1,128 @@
+"""A share of a logistic step: some of the groups of features, all blocks, in one process.
+
+Rules kept here:
+  1. Columns are loaded once; each feature is kept at the top level for the forward pass, and in a combination with the
+     others of its group at `PRODUCT_LEVEL` for products (`packing.grouped`), both within the memory allowed.
+  2. What a share gives is exact arithmetic modulo the primes, so that shares of any size add up to the same bytes.
+  3. The order of work holds one product at a time: groups are packed as they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from secure_ds.ckks.ciphertext_store import CiphertextStore
+from secure_ds.ckks.engine import Ciphertext, Engine
+from secure_ds.ckks.errors import EvaluationRefused
+from secure_ds.ckks.layers.linear import weighted_sum
+from secure_ds.ckks.layers.products import sum_of_products
+from secure_ds.ckks.layers.residual import cube, joined, residual
+from secure_ds.ckks.packing import group_size, grouped, images, subtree
+from secure_ds.ckks.planner import CircuitPlan
+from secure_ds.ckks.scales import PRODUCT_LEVEL
+from secure_ds.core.resources import Resources
+
+
+class LogisticShard:
+    """Some features of every block.
+
+    Attributes:
+        features: which, whole groups of them.
+    """
+
+    def __init__(self, engine: Engine, plan: CircuitPlan, features: range, resources: Resources) -> None:
+        """Prepare for a range of features."""
+        self._engine, self._plan, self.features = engine, plan, features
+        self._group = group_size(plan.n_features)
+        self._store = CiphertextStore(engine, resources)
+        self._forward: list[list[int]] = []  # [block][feature], top level
+        self._groups: list[list[list[int]]] = []  # [block][group][combination], at the level of products
+        self._labels: list[int] = []  # [block], one below the top
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Bytes that found no place in memory."""
+        return self._store.bytes_written
+
+    def load_block(self, columns: Iterable[bytes], label: bytes) -> None:
+        """Load the next block: the checked ciphertexts of this share's features, in order, and of the label."""
+        forward: list[int] = []
+        groups: list[list[int]] = []
+        waiting: list[Ciphertext] = []
+        for count, data in enumerate(columns, start=1):
+            column = self._engine.load(data)
+            forward.append(self._store.append(column))
+            waiting.append(self._for_products(column))
+            if len(waiting) == self._group or count == len(self.features):
+                groups.append([self._store.append(part) for part in grouped(self._engine, waiting, self._group)])
+                waiting = []
+        if len(forward) != len(self.features):
+            raise EvaluationRefused(f"a block has {self._plan.n_features} feature columns, got fewer")
+        self._forward.append(forward)
+        self._groups.append(groups)
+        lowered = self._engine.drop_to(self._engine.load(label), self._plan.input_level - 1)
+        self._labels.append(self._store.append(lowered))
+
+    def weighted_sums(self, weights: Sequence[int]) -> list[Ciphertext | None]:
+        """Return each block's sum over this share's features; None where all its weights are zero.
+
+        Args:
+            weights: the integers of this share's features.
+        """
+        return [self._weighted_sum(block, weights) for block in self._forward]
+
+    def residual(self, block: int, z: Ciphertext | None) -> Ciphertext:
+        """Return r1 - J r2 of a block, from its whole weighted sum."""
+        return residual(self._engine, z, self._store[self._labels[block]], self._plan.scales, self._plan.sigmoid)
+
+    def cube(self, half: Ciphertext) -> Ciphertext:
+        """Return the cube of one half of a weighted sum, three polynomials."""
+        return cube(self._engine, half, self._plan.scales, self._plan.sigmoid)
+
+    def joined(self, block: int, cubes: tuple[Ciphertext, Ciphertext] | None) -> Ciphertext:
+        """Return r1 - J r2 of a block from the cubes of both halves."""
+        return joined(self._engine, cubes, self._store[self._labels[block]], self._plan.scales)
+
+    def subtrees(self, residuals: Sequence[Ciphertext], size: int) -> list[Ciphertext]:
+        """Return the packing tree's values over every `size` features of this share.
+
+        Args:
+            residuals: of every block.
+            size: a power of two, a multiple of the group's size.
+        """
+        turned = [image for each in residuals for image in images(self._engine, each, self._group)]
+
+        def product(group: int) -> Ciphertext:
+            combinations = self._combinations(group - self.features.start // self._group)
+            return self._product(turned, combinations)
+
+        return [self._subtree(product, first, size) for first in self.features[::size]]
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._store.close()
+
+    def _subtree(self, product: Callable[[int], Ciphertext], first: int, size: int) -> Ciphertext:
+        present = min(size, self._plan.n_features - first)
+        return subtree(self._engine, product, size, first, present, self._group)
+
+    def _combinations(self, group: int) -> Iterator[Ciphertext]:
+        for block in self._groups:
+            for number in block[group]:
+                yield self._store[number]
+
+    def _product(self, turned: Sequence[Ciphertext], combinations: Iterable[Ciphertext]) -> Ciphertext:
+        scales = self._plan.scales
+        total = sum_of_products(self._engine, turned, combinations, scales.product)
+        return self._engine.rescale(total, scales.packed)
+
+    def _for_products(self, column: Ciphertext) -> Ciphertext:
+        dropped, scales = self._engine.drop_to(column, PRODUCT_LEVEL), self._plan.scales
+        return self._engine.multiply_integer(dropped, scales.lift, scales.columns)
+
+    def _weighted_sum(self, columns: Sequence[int], weights: Sequence[int]) -> Ciphertext | None:
+        if not any(weights):
+            return None
+        return weighted_sum(
+            self._engine, (self._store[number] for number in columns), weights, self._plan.scales.forward
+        )
