@@ -14,13 +14,17 @@ from sqlalchemy.exc import OperationalError
 
 from audit.stores.sql import SqlStore
 from hsm.pin import PinVariable
+from secure_ds.client.group import consent_to
 from secure_ds.core.ids import new_id
 from secure_ds.custodian import server
 from secure_ds.custodian.context import CustodianContext
+from secure_ds.custodian.groups import unwrapped_group
 from secure_ds.custodian.held_keys import held_key, unwrapped
 from secure_ds.custodian.server import create_server
 from secure_ds.store.errors import StoreUnavailable
-from secure_ds.wire.custodian import CustodianError, DecryptionQuestion
+from secure_ds.wire.custodian import ConsentMessage, CustodianError, DecryptionQuestion, GroupCreation
+from secure_ds.wire.datasets import Envelope
+from tests.collaborating import joined
 from tests.custodian.offers import Offer
 from tests.custodian.test_certificates import request as certificate_request
 from tests.custodian.test_grants import request as grant_request
@@ -54,6 +58,9 @@ def http(custodian: CustodianContext) -> FlaskClient:
 
 def acts_of(app: Flask) -> set[str]:
     return {rule.rule.removeprefix("/") for rule in app.url_map.iter_rules() if rule.endpoint != "static"}
+
+
+GROUP_ACTS = {"consent", "create_group"}
 
 
 def honest_questions(hands: Hands) -> dict[str, str]:
@@ -93,14 +100,19 @@ def secrets_of(custodian: CustodianContext, dataset_id: str) -> list[bytes]:
     """Stretches of the data set's secret key in every encoding: what no answer may contain."""
     with unwrapped(custodian, held_key(custodian, dataset_id)[0]) as key:
         secret = key.to_bytes()
-    stretches = (secret[start : start + 48] for start in range(64, len(secret) - 48, 500))
-    return [encoded for stretch in stretches for encoded in encodings(stretch)]
+    return stretches(secret)
+
+
+def stretches(secret: bytes) -> list[bytes]:
+    """Stretches of a secret key in every encoding."""
+    parts = (secret[start : start + 48] for start in range(64, len(secret) - 48, 500))
+    return [encoded for part in parts for encoded in encodings(part)]
 
 
 def test_no_answer_to_any_act_contains_the_secret_key(hands: Hands, http: FlaskClient) -> None:
     forbidden = secrets_of(hands.installation.custodian, hands.descriptor.dataset_id)
     questions = honest_questions(hands)
-    assert questions.keys() == ACTS - {"check_norms"}
+    assert questions.keys() == ACTS - {"check_norms", *GROUP_ACTS}
     wrapped = held_key(hands.installation.custodian, hands.descriptor.dataset_id)[0].wrapped_secret
     for act, question in questions.items():
         for body in (question, "{}", question.replace("ds_", "dx_"), question[:-1]):
@@ -109,6 +121,24 @@ def test_no_answer_to_any_act_contains_the_secret_key(hands: Hands, http: FlaskC
             assert not any(secret in answer.data for secret in forbidden), act
             assert wrapped not in answer.data
             assert base64.b64encode(wrapped) not in answer.data
+
+
+def test_no_answer_about_a_group_contains_its_secret_key(tmp_path: Path) -> None:
+    """The same for the keys that the custodian makes itself."""
+    scene = joined(tmp_path)
+    custodian = scene.installation.custodian
+    http = create_server(custodian, over_socket=False).test_client()
+    _, envelope = consent_to(scene.south.descriptor, "withdrawn", scene.south.upload_key)
+    consent = ConsentMessage(dataset_id=scene.south.dataset_id, envelope=Envelope.model_validate_json(envelope))
+    terms = scene.statement.terms.model_dump(mode="json")
+    created = GroupCreation(collaboration_id=new_id("collab"), called_by="north", terms=terms)
+    questions = {"create_group": (created, created.collaboration_id), "consent": (consent, scene.id)}
+    assert questions.keys() == GROUP_ACTS
+    for act, (question, group) in questions.items():
+        answer = http.post(f"/{act}", data=question.model_dump_json())
+        assert answer.status_code == 200, answer.json
+        with unwrapped_group(custodian, group) as key:
+            assert not any(secret in answer.data for secret in stretches(key.to_bytes())), act
 
 
 def test_the_secret_key_is_nowhere_on_the_disk(hands: Hands) -> None:

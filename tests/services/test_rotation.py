@@ -44,6 +44,7 @@ from secure_ds.wire.custodian import KeyRegistration
 from secure_ds.wire.datasets import DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import TrainingRequest
 from secure_ds.worker.blobs import stored_blocks
+from tests.custodian.test_server import secrets_of
 from tests.installation import PURPOSE, Installation, random_records
 
 EPSILON, LIMIT, DECRYPTIONS, MORE = 1.0, 2.0, 3, 5
@@ -211,6 +212,15 @@ def test_the_custodian_refuses_the_old_key_whatever_the_service_says(owner: Owne
     assert done.state == "failed"
     assert "key_rotated" in (done.failure or "")
     assert owner.installation.custodian.journal.releases(owner.parent.dataset_id) == 0
+
+
+def test_the_custodian_hands_out_neither_secret_with_the_rotation_key(owner: Owner) -> None:
+    child, custodian = owner.rotate(), owner.installation.custodian
+    public = custodian.journal.rotation_key(child.id) or b""
+    for dataset_id in (owner.parent.dataset_id, child.id):
+        forbidden = secrets_of(custodian, dataset_id)
+        assert forbidden
+        assert not any(secret in held for secret in forbidden for held in (public, base64.b64encode(public)))
 
 
 def test_a_key_is_rotated_once_and_lines_go_on(owner: Owner) -> None:

@@ -31,6 +31,7 @@ from secure_ds.wire.predictions import NetworkCreate, NetworkView, PredictionCre
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
 from tests.simulators.views import (
     NOW,
+    budget_view,
     collaboration_view,
     dataset_view,
     digest_of,
@@ -38,6 +39,7 @@ from tests.simulators.views import (
     model_view,
     network_view,
     prediction_view,
+    quote_view,
 )
 
 TOKEN = "sds_" + "a" * 26 + "_" + "A" * 43
@@ -157,24 +159,7 @@ class SimulatedService:
 
     @_sabotaged
     def show_budget(self, caller: Caller, dataset_id: str, /) -> BudgetView:
-        return BudgetView(
-            dataset_id=_own(self.datasets, caller, dataset_id).id,
-            delta=1e-5,
-            epsilon_limit=2.0,
-            epsilon_spent=0.5,
-            epsilon_reserved=0.25,
-            epsilon_left=1.25,
-            mu_squared_limit=0.2,
-            mu_squared_spent=0.01,
-            mu_squared_reserved=0.01,
-            neighbours="zero-out-one-record",
-            accountant="gdp",
-            decryptions_used=3,
-            decryptions_limit=32,
-            decryptions_prior=0,
-            statistical_bits=40.0,
-            tau=32,
-        )
+        return budget_view(_own(self.datasets, caller, dataset_id).id)
 
     @_sabotaged
     def blob_status(self, caller: Caller, dataset_id: str, digest: str, /) -> BlobStatus:
@@ -248,28 +233,7 @@ class SimulatedService:
 
     @_sabotaged
     def quote_job(self, caller: Caller, body: TrainingRequest, /) -> QuoteView:
-        return QuoteView(
-            admissible=True,
-            refusals=[],
-            plan={"steps": 4},
-            plan_digest=digest_of(b"plan"),
-            epsilon=body.epsilon,
-            delta=body.delta,
-            epsilon_left=1.25,
-            epsilon_charged=0.5,
-            steps=4,
-            sigma=12.5,
-            sensitivity=1.0,
-            statistical_bits=50.0,
-            dual_evaluation=body.dual_evaluation,
-            tau=32,
-            decryptions_needed=4,
-            decryptions_left=28,
-            levels=5,
-            blob_bytes=10_000_000,
-            answer_bytes=260_000,
-            seconds_estimate=12.0,
-        )
+        return quote_view(body)
 
     @_sabotaged
     def submit_job(self, caller: Caller, body: JobSubmit, idempotency_key: str | None, /) -> JobView:

@@ -5,8 +5,8 @@ from typing import Any
 
 from secure_ds.core.ids import new_id
 from secure_ds.wire.collaborations import CollaborationView
-from secure_ds.wire.datasets import DatasetView
-from secure_ds.wire.jobs import JobView
+from secure_ds.wire.datasets import BudgetView, DatasetView
+from secure_ds.wire.jobs import JobView, QuoteView, TrainingRequest
 from secure_ds.wire.models import ModelView
 from secure_ds.wire.predictions import NetworkView, PredictionView
 
@@ -127,3 +127,49 @@ def prediction_view(tenant: str = "acme", **changes: Any) -> PredictionView:
         finished_at=None,
     )
     return view.model_copy(update=changes)
+
+
+def budget_view(dataset_id: str) -> BudgetView:
+    return BudgetView(
+        dataset_id=dataset_id,
+        delta=1e-5,
+        epsilon_limit=2.0,
+        epsilon_spent=0.5,
+        epsilon_reserved=0.25,
+        epsilon_left=1.25,
+        mu_squared_limit=0.2,
+        mu_squared_spent=0.01,
+        mu_squared_reserved=0.01,
+        neighbours="zero-out-one-record",
+        accountant="gdp",
+        decryptions_used=3,
+        decryptions_limit=32,
+        decryptions_prior=0,
+        statistical_bits=40.0,
+        tau=32,
+    )
+
+
+def quote_view(body: TrainingRequest) -> QuoteView:
+    return QuoteView(
+        admissible=True,
+        refusals=[],
+        plan={"steps": 4},
+        plan_digest=digest_of(b"plan"),
+        epsilon=body.epsilon,
+        delta=body.delta,
+        epsilon_left=1.25,
+        epsilon_charged=0.5,
+        steps=4,
+        sigma=12.5,
+        sensitivity=1.0,
+        statistical_bits=50.0,
+        dual_evaluation=body.dual_evaluation,
+        tau=32,
+        decryptions_needed=4,
+        decryptions_left=28,
+        levels=5,
+        blob_bytes=10_000_000,
+        answer_bytes=260_000,
+        seconds_estimate=12.0,
+    )
