@@ -79,7 +79,9 @@ MODEL = LazyGroup(
         "show": Row(f"{_COMMANDS}.model.show:show", "Show a model."),
         "download": Row(f"{_COMMANDS}.model.download:download", "Download a model with its card and certificate."),
         "verify": Row(f"{_COMMANDS}.model.verify:verify", "Verify a downloaded model's certificate, offline."),
-        "predict": Row(f"{_COMMANDS}.model.predict:predict", "Apply a model to records, or a network to ciphertexts."),
+        "predict": Row(
+            f"{_COMMANDS}.model.predict:predict", "Apply a model to records, or a network to ciphertexts of them."
+        ),
         "register": Row(f"{_COMMANDS}.model.register:register", "Hand in a network, for predictions on ciphertexts."),
     },
 )

@@ -37,7 +37,7 @@ class PredictionCreate(Message):
     plan: dict[str, Any] = Field(description="parameters and scales, from the network's planner")
     n_records: Records
     key: Digest = Field(description="of the relinearisation keys")
-    inputs: list[Digest] = Field(min_length=1, max_length=1 << 14, description="in the order of the input numbers")
+    inputs: list[Digest] = Field(min_length=1, description="in the order of the input numbers")
 
 
 class PredictionView(Message):

@@ -173,7 +173,7 @@ OPERATIONS = {
     "request_prediction": Operation("POST", "/v1/predictions", Action.PREDICTION_CREATE, (201,), PREDICTION_BODY),
     "show_prediction": Operation("GET", "/v1/predictions/{prediction}", Action.PREDICTION_READ),
     "prediction_file_status": Operation("HEAD", PREDICTION_FILE, Action.PREDICTION_UPLOAD),
-    "upload_prediction_file": Operation("PUT", PREDICTION_FILE, Action.PREDICTION_UPLOAD, (422,)),
+    "upload_prediction_file": Operation("PUT", PREDICTION_FILE, Action.PREDICTION_UPLOAD, (413,)),
     "download_prediction_file": Operation("GET", PREDICTION_FILE, Action.PREDICTION_READ, (404,)),
     "list_keys": Operation("GET", "/v1/keys", Action.KEY_LIST),
     "show_policies": Operation("GET", "/v1/policies", Action.POLICY_READ),
@@ -187,7 +187,16 @@ OPERATIONS = {
     "prove_consistency": Operation("GET", "/v1/audit/proofs/consistency?old_size=1", Action.AUDIT_PROVE),
 }
 WITHOUT_POLICY = {"who_am_i", "public_keys", "healthz", "readyz", "metrics", "openapi_document"}
-OBJECTS = {name: each for name, each in OPERATIONS.items() if "{" in each.path or each.body}
+SHARED_BY_OWNERS = (
+    Action.POLICY_EXPLAIN,
+    Action.DATASET_CREATE,
+    Action.COLLABORATION_READ,
+    Action.NETWORK_READ,
+    Action.PREDICTION_CREATE,
+)
+OBJECTS = {
+    name: each for name, each in OPERATIONS.items() if "{" in each.path or "{" in str((each.body or {}).values())
+}
 COLLECTIONS = {name: each for name, each in OPERATIONS.items() if name not in OBJECTS}
 
 
@@ -271,7 +280,7 @@ def test_a_second_owner_of_the_tenant_owns_nothing_of_the_first(clinic: Clinic) 
     """Same tenant, same role, other person: the object is known to exist, and refused."""
     second = clinic.served.user("bob", Role.DATA_OWNER)
     for name in OBJECTS:
-        if OPERATIONS[name].action in (Action.POLICY_EXPLAIN, Action.DATASET_CREATE, Action.COLLABORATION_READ):
+        if OPERATIONS[name].action in SHARED_BY_OWNERS:
             continue  # about nobody's object, or about what the tenant's owners share
         answer = OPERATIONS[name].call(clinic, second, clinic.places, "clinic")
         assert answer.status_code == 403, name

@@ -4,9 +4,8 @@ Two tenants have a token each; what belongs to the other is not there. `failing[
 """
 
 import base64
-import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from secure_ds.core.ids import new_id
@@ -27,8 +26,9 @@ from secure_ds.wire.collaborations import CollaborationCreate, CollaborationView
 from secure_ds.wire.datasets import BlobStatus, BudgetView, DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.jobs import JobEvent, JobSubmit, JobView, QuoteView, StepView, TrainingRequest
 from secure_ds.wire.models import ModelView
-from secure_ds.wire.predictions import NetworkCreate, NetworkView, PredictionCreate, PredictionView
 from secure_ds.wire.service import ExplainRequest, ExplainView, KeyView, PolicySetView, PublicKeys, Readiness, WhoAmI
+from tests.simulators.levers import own, sabotaged
+from tests.simulators.predictions import SimulatedPredictions
 from tests.simulators.views import (
     NOW,
     budget_view,
@@ -37,8 +37,6 @@ from tests.simulators.views import (
     digest_of,
     job_view,
     model_view,
-    network_view,
-    prediction_view,
     quote_view,
 )
 
@@ -59,18 +57,7 @@ def principal(tenant: str) -> Principal:
     return Principal(f"user-of-{tenant}", tenant, frozenset({Role.DATA_OWNER}), frozenset({"research"}), 2)
 
 
-def _sabotaged(verb: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(verb)
-    def run(self: "SimulatedService", *args: Any) -> Any:
-        self.calls.append((verb.__name__, args))
-        if error := self.failing.get(verb.__name__):
-            raise error
-        return verb(self, *args)
-
-    return run
-
-
-class SimulatedService:
+class SimulatedService(SimulatedPredictions):
     """Implements `api.verbs.Verbs`."""
 
     def __init__(self) -> None:
@@ -83,9 +70,7 @@ class SimulatedService:
         self.jobs: dict[str, JobView] = {}
         self.events: list[JobEvent | None] = []
         self.models: dict[str, ModelView] = {}
-        self.networks: dict[str, NetworkView] = {}
-        self.network_file = b"network"
-        self.predictions: dict[str, PredictionView] = {}
+        super().__init__()
         self.remembered: dict[str, tuple[Any, Any]] = {}
         self.ready = True
 
@@ -107,7 +92,7 @@ class SimulatedService:
         self.models[view.id] = view
         return view
 
-    @_sabotaged
+    @sabotaged
     def authenticate(self, bearer: str, /) -> Principal:
         if bearer == EXPIRED_TOKEN:
             raise ExpiredToken("the bearer token has expired", remedy="ask for a new one")
@@ -116,7 +101,7 @@ class SimulatedService:
             raise InvalidToken("the bearer token is not valid")
         return principal(tenants[bearer])
 
-    @_sabotaged
+    @sabotaged
     def who_am_i(self, caller: Caller, /) -> WhoAmI:
         who = caller.principal
         return WhoAmI(
@@ -127,11 +112,11 @@ class SimulatedService:
             clearance=who.clearance,
         )
 
-    @_sabotaged
+    @sabotaged
     def readiness(self) -> Readiness:
         return Readiness(ready=self.ready, parts={"database": "ok" if self.ready else "does not answer"})
 
-    @_sabotaged
+    @sabotaged
     def register_dataset(self, caller: Caller, body: DatasetCreate, idempotency_key: str | None, /) -> DatasetView:
         described = _described(body)
         dataset_id = described.get("dataset_id", new_id("ds"))
@@ -144,29 +129,29 @@ class SimulatedService:
             self.blobs.setdefault((view.id, blob["digest"]), (bytearray(), blob["bytes"]))
         return self.datasets.setdefault(view.id, view)
 
-    @_sabotaged
+    @sabotaged
     def list_datasets(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[DatasetView]:
         return _page(self.datasets.values(), caller, cursor, limit)
 
-    @_sabotaged
+    @sabotaged
     def show_dataset(self, caller: Caller, dataset_id: str, /) -> DatasetView:
-        return _own(self.datasets, caller, dataset_id)
+        return own(self.datasets, caller, dataset_id)
 
-    @_sabotaged
+    @sabotaged
     def show_descriptor(self, caller: Caller, dataset_id: str, /) -> Envelope:
-        _own(self.datasets, caller, dataset_id)
+        own(self.datasets, caller, dataset_id)
         return self.envelopes.get(dataset_id) or Envelope.model_validate(CERTIFICATE)
 
-    @_sabotaged
+    @sabotaged
     def show_budget(self, caller: Caller, dataset_id: str, /) -> BudgetView:
-        return budget_view(_own(self.datasets, caller, dataset_id).id)
+        return budget_view(own(self.datasets, caller, dataset_id).id)
 
-    @_sabotaged
+    @sabotaged
     def blob_status(self, caller: Caller, dataset_id: str, digest: str, /) -> BlobStatus:
         arrived, total = self._blob(caller, dataset_id, digest)
         return BlobStatus(digest=digest, offset=len(arrived), total=total, complete=len(arrived) == total)
 
-    @_sabotaged
+    @sabotaged
     def upload_blob(
         self, caller: Caller, dataset_id: str, digest: str, offset: int, stream: BinaryIO, length: int | None, /
     ) -> BlobStatus:
@@ -184,58 +169,58 @@ class SimulatedService:
             raise BlobDigestMismatch("the bytes that arrived are not those the owner signed for")
         return self.blob_status(caller, dataset_id, digest)
 
-    @_sabotaged
+    @sabotaged
     def download_blob(self, caller: Caller, dataset_id: str, digest: str, /) -> Iterator[bytes]:
         arrived, _ = self._blob(caller, dataset_id, digest)
         return (bytes(arrived[start : start + 1000]) for start in range(0, len(arrived), 1000))
 
-    @_sabotaged
+    @sabotaged
     def finish_upload(self, caller: Caller, dataset_id: str, /) -> DatasetView:
-        view = _own(self.datasets, caller, dataset_id)
+        view = own(self.datasets, caller, dataset_id)
         missing = sum(len(arrived) < total for (owner, _), (arrived, total) in self.blobs.items() if owner == view.id)
         if missing:
             raise StateConflict(f"{missing} blobs have not arrived", facts={"missing": missing})
         self.datasets[view.id] = view.model_copy(update={"state": "checking", "blobs_missing": 0})
         return self.datasets[view.id]
 
-    @_sabotaged
+    @sabotaged
     def create_collaboration(
         self, caller: Caller, body: CollaborationCreate, idempotency_key: str | None, /
     ) -> CollaborationView:
         view = self._once(idempotency_key, body, collaboration_view(caller.principal.tenant, name=body.name))
         return self.collaborations.setdefault(view.id, view)
 
-    @_sabotaged
+    @sabotaged
     def list_collaborations(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[CollaborationView]:
         return _page(self.collaborations.values(), caller, cursor, limit)
 
-    @_sabotaged
+    @sabotaged
     def show_collaboration(self, caller: Caller, collaboration_id: str, /) -> CollaborationView:
-        return _own(self.collaborations, caller, collaboration_id)
+        return own(self.collaborations, caller, collaboration_id)
 
-    @_sabotaged
+    @sabotaged
     def show_statement(self, caller: Caller, collaboration_id: str, /) -> Envelope:
-        _own(self.collaborations, caller, collaboration_id)
+        own(self.collaborations, caller, collaboration_id)
         return Envelope.model_validate(CERTIFICATE)
 
-    @_sabotaged
+    @sabotaged
     def download_group_file(self, caller: Caller, collaboration_id: str, digest: str, /) -> Iterator[bytes]:
-        _own(self.collaborations, caller, collaboration_id)
+        own(self.collaborations, caller, collaboration_id)
         return iter([b"a key"])
 
-    @_sabotaged
+    @sabotaged
     def join_collaboration(self, caller: Caller, dataset_id: str, body: ConsentGive, /) -> ConsentView:
         return self._consent(caller, dataset_id, "joined")
 
-    @_sabotaged
+    @sabotaged
     def withdraw_from_collaboration(self, caller: Caller, dataset_id: str, body: ConsentGive, /) -> ConsentView:
         return self._consent(caller, dataset_id, "withdrawn")
 
-    @_sabotaged
+    @sabotaged
     def quote_job(self, caller: Caller, body: TrainingRequest, /) -> QuoteView:
         return quote_view(body)
 
-    @_sabotaged
+    @sabotaged
     def submit_job(self, caller: Caller, body: JobSubmit, idempotency_key: str | None, /) -> JobView:
         dataset_id = body.dataset_id or new_id("ds")
         view = job_view(caller.principal.tenant, dataset_id=dataset_id, state="queued", steps_done=0)
@@ -243,30 +228,30 @@ class SimulatedService:
         self.jobs[view.id] = view
         return view
 
-    @_sabotaged
+    @sabotaged
     def list_jobs(self, caller: Caller, cursor: str | None, limit: int, dataset_id: str | None, /) -> Page[JobView]:
         chosen = [job for job in self.jobs.values() if dataset_id in (None, job.dataset_id)]
         return _page(chosen, caller, cursor, limit)
 
-    @_sabotaged
+    @sabotaged
     def show_job(self, caller: Caller, job_id: str, /) -> JobView:
-        return _own(self.jobs, caller, job_id)
+        return own(self.jobs, caller, job_id)
 
-    @_sabotaged
+    @sabotaged
     def cancel_job(self, caller: Caller, job_id: str, /) -> JobView:
-        view = _own(self.jobs, caller, job_id)
+        view = own(self.jobs, caller, job_id)
         self.jobs[view.id] = view.model_copy(update={"cancel_requested": True})
         return self.jobs[view.id]
 
-    @_sabotaged
+    @sabotaged
     def job_events(self, caller: Caller, job_id: str, after: int, limit: int | None, /) -> Iterator[JobEvent | None]:
-        _own(self.jobs, caller, job_id)
+        own(self.jobs, caller, job_id)
         chosen = [event for event in self.events if event is None or event.id > after]
         return iter(chosen[:limit])
 
-    @_sabotaged
+    @sabotaged
     def list_steps(self, caller: Caller, job_id: str, /) -> Page[StepView]:
-        _own(self.jobs, caller, job_id)
+        own(self.jobs, caller, job_id)
         step = StepView(
             step=0,
             fence=1,
@@ -278,95 +263,46 @@ class SimulatedService:
         )
         return Page(items=[step])
 
-    @_sabotaged
+    @sabotaged
     def list_models(self, caller: Caller, cursor: str | None, limit: int, /) -> Page[ModelView]:
         return _page(self.models.values(), caller, cursor, limit)
 
-    @_sabotaged
+    @sabotaged
     def show_model(self, caller: Caller, model_id: str, /) -> ModelView:
-        return _own(self.models, caller, model_id)
+        return own(self.models, caller, model_id)
 
-    @_sabotaged
+    @sabotaged
     def download_weights(self, caller: Caller, model_id: str, /) -> bytes:
-        _own(self.models, caller, model_id)
+        own(self.models, caller, model_id)
         return b"weights"
 
-    @_sabotaged
+    @sabotaged
     def download_certificate(self, caller: Caller, model_id: str, /) -> bytes:
-        _own(self.models, caller, model_id)
+        own(self.models, caller, model_id)
         return json.dumps(CERTIFICATE).encode()
 
-    @_sabotaged
-    def register_network(self, caller: Caller, body: NetworkCreate, idempotency_key: str | None, /) -> NetworkView:
-        view = network_view(caller.principal.tenant, name=body.name)
-        self.network_file = base64.b64decode(body.file)
-        view = self._once(idempotency_key, body, view.model_copy(update={"digest": digest_of(self.network_file)}))
-        return self.networks.setdefault(view.id, view)
-
-    @_sabotaged
-    def show_network(self, caller: Caller, network_id: str, /) -> NetworkView:
-        return _own(self.networks, caller, network_id)
-
-    @_sabotaged
-    def download_network(self, caller: Caller, network_id: str, /) -> bytes:
-        _own(self.networks, caller, network_id)
-        return self.network_file
-
-    @_sabotaged
-    def request_prediction(
-        self, caller: Caller, body: PredictionCreate, idempotency_key: str | None, /
-    ) -> PredictionView:
-        _own(self.networks, caller, body.network_id)
-        view = prediction_view(caller.principal.tenant, network_id=body.network_id, n_records=body.n_records)
-        view = self._once(idempotency_key, body, view)
-        return self.predictions.setdefault(view.id, view)
-
-    @_sabotaged
-    def show_prediction(self, caller: Caller, prediction_id: str, /) -> PredictionView:
-        return _own(self.predictions, caller, prediction_id)
-
-    @_sabotaged
-    def prediction_file_status(self, caller: Caller, prediction_id: str, digest: str, /) -> BlobStatus:
-        _own(self.predictions, caller, prediction_id)
-        return BlobStatus(digest=digest, offset=0, total=7, complete=False)
-
-    @_sabotaged
-    def upload_prediction_file(
-        self, caller: Caller, prediction_id: str, digest: str, offset: int, stream: BinaryIO, length: int | None, /
-    ) -> BlobStatus:
-        _own(self.predictions, caller, prediction_id)
-        arrived = offset + len(stream.read(1 << 20))
-        if offset or arrived > 7:
-            raise BlobTooLarge("this file has 7 bytes by its plan")
-        return BlobStatus(digest=digest, offset=arrived, total=7, complete=arrived == 7)
-
-    @_sabotaged
-    def download_prediction_file(self, caller: Caller, prediction_id: str, digest: str, /) -> Iterator[bytes]:
-        _own(self.predictions, caller, prediction_id)
-        return iter((b"an", b"swer"))
-
-    @_sabotaged
+    @sabotaged
     def list_keys(self, caller: Caller, /) -> Page[KeyView]:
         key = KeyView(
             label="sealing", version=1, purpose="derive", algorithm="P-256", state="active", key_id=new_id("key")
         )
         return Page(items=[key])
 
-    @_sabotaged
+    @sabotaged
     def public_keys(self) -> PublicKeys:
         return PUBLIC_KEYS
 
-    @_sabotaged
+    @sabotaged
     def show_policies(self, caller: Caller, /) -> PolicySetView:
         return PolicySetView(version="sha256:1", policies={"owner-reads": "permit (principal, action, resource);"})
 
-    @_sabotaged
+    @sabotaged
     def explain(self, caller: Caller, body: ExplainRequest, /) -> ExplainView:
         return ExplainView(
             allowed=False, policy_ids=["no-other-tenant"], policy_version="sha256:1", explanation="because"
         )
 
-    @_sabotaged
+    @sabotaged
     def query_audit(self, caller: Caller, query: AuditQuery, /) -> Page[EntryView]:
         newest = int(query.cursor) if query.cursor and query.cursor.isdecimal() else 1000
         indices = range(newest - 1, max(newest - 1 - query.limit, -1), -1)
@@ -384,33 +320,33 @@ class SimulatedService:
         ]
         return Page(items=entries, next=str(indices[-1]) if indices and indices[-1] else None)
 
-    @_sabotaged
+    @sabotaged
     def export_audit(self, caller: Caller, form: str, /) -> Iterator[bytes]:
         return iter([b'{"format":"export/1"}\n', b'{"index":0}\n'] if form == "jsonl" else [b"index,time\n"])
 
-    @_sabotaged
+    @sabotaged
     def latest_checkpoint(self, caller: Caller, /) -> CheckpointView:
         return CheckpointView(size=1000, checkpoint="log\n1000\nAAAA\n")
 
-    @_sabotaged
+    @sabotaged
     def prove_inclusion(self, caller: Caller, index: int, size: int | None, /) -> InclusionProofView:
         return InclusionProofView(index=index, size=size or 1000, leaf_hash="00" * 32, path=[])
 
-    @_sabotaged
+    @sabotaged
     def prove_consistency(self, caller: Caller, old_size: int, new_size: int | None, /) -> ConsistencyProofView:
         return ConsistencyProofView(old_size=old_size, new_size=new_size or 1000, path=[])
 
     def _consent(self, caller: Caller, dataset_id: str, verdict: str) -> ConsentView:
         return ConsentView(
             collaboration_id=new_id("collab"),
-            dataset_id=_own(self.datasets, caller, dataset_id).id,
+            dataset_id=own(self.datasets, caller, dataset_id).id,
             verdict=verdict,
             number=1,
             receipt=Envelope.model_validate(CERTIFICATE),
         )
 
     def _blob(self, caller: Caller, dataset_id: str, digest: str) -> tuple[bytearray, int]:
-        _own(self.datasets, caller, dataset_id)
+        own(self.datasets, caller, dataset_id)
         if (dataset_id, digest) not in self.blobs:
             raise NotFound("the data set's descriptor announces no blob with this digest")
         return self.blobs[dataset_id, digest]
@@ -431,13 +367,6 @@ def _described(body: DatasetCreate) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) and "blocks" in document else {}
-
-
-def _own(objects: dict[str, Any], caller: Caller, object_id: str) -> Any:
-    found = objects.get(object_id)
-    if found is None or found.tenant != caller.principal.tenant:
-        raise NotFound("no such object", remedy="list what there is")
-    return found
 
 
 def _page(objects: Any, caller: Caller, cursor: str | None, limit: int) -> Page[Any]:

@@ -40,7 +40,7 @@ def predict(
     token_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Apply a model to records: a downloaded one on this machine, or a network at the service to ciphertexts.
+    """Apply a model to records, or a network to ciphertexts of them.
 
     MODEL is the directory of `model download`, whose public feature map is applied first; or with --encrypted a
     network's id. Prints row, label and the highest score, as CSV or JSON; with --encrypted also batch size, latency and
