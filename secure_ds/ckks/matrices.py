@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from secure_ds.ckks.errors import EvaluationRefused
 
 IntegerMatrix: TypeAlias = Sequence[Sequence[int]]
 
+PRODUCT_FROM_ROWS: Final = 5
+"""Rows of weights from which on a matrix product (`layers.modular_product`) takes less time than row after row."""
 _NORM_SLACK = 1e-12  # a projected matrix may exceed the radius by rounding
 
 

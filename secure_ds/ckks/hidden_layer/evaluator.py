@@ -98,9 +98,9 @@ class HiddenLayerEvaluator:
         if len(self._labels) != plan.n_blocks:
             raise EvaluationRefused(f"the plan has {plan.n_blocks} blocks, {len(self._labels)} are loaded")
         radii = plan.cut_radii
-        check_integer_matrix(first, shape.first, radii[0], plan.scales.weights)
+        check_integer_matrix(first, shape.first, radii[0], plan.scales.first_weights)
         if second is not None:
-            check_integer_matrix(second, shape.second, radii[1], plan.scales.weights)
+            check_integer_matrix(second, shape.second, radii[1], plan.scales.second_weights)
         if not all(map(any, first)) or (second is not None and not all(map(any, zip(*second, strict=True)))):
             raise EvaluationRefused("no row of W1 and no column of W2 may be all zeros: quantise them filled")
 

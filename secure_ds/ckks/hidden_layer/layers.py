@@ -102,7 +102,7 @@ class Layers:
             weights: the unit's column of W2, not all zero.
         """
         engine, scales = self._engine, self._scales
-        carried = 2 * scales.z * scales.weights
+        carried = 2 * scales.z * scales.second_weights
         first, second = (
             engine.multiply(
                 weighted_sum(engine, [residual.halves[half] for residual in residuals], weights, carried),

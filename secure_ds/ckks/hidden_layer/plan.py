@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Final
 
 from secure_ds.ckks.bounds import NoiseModel
@@ -46,7 +47,8 @@ from secure_ds.ckks.format import ciphertext_bytes
 from secure_ds.ckks.hidden_layer.activation import QuadraticActivation
 from secure_ds.ckks.hidden_layer.error import HiddenError
 from secure_ds.ckks.hidden_layer.scales import (
-    WEIGHT_SCALES,
+    FIRST_WEIGHT_SCALES,
+    SECOND_WEIGHT_SCALES,
     HiddenScales,
     choose_scales,
     linear_coefficient,
@@ -143,7 +145,7 @@ class HiddenCircuit:
     @property
     def cut_radii(self) -> tuple[float, float]:
         """Bounds on the spectral norms of W1 and W2 as they are cut to integers."""
-        return _cut_radii(self.shape, self.scales.weights)
+        return _cut_radii(self.shape, (self.scales.first_weights, self.scales.second_weights))
 
     @property
     def answer_level(self) -> int:
@@ -186,7 +188,7 @@ class HiddenCircuit:
             "eta": self.eta.hex(),
             "max_sigma": self.max_sigma.hex(),
             "keying": self.keying.to_json(),
-            "weight_scale": self.scales.weights,
+            "weight_scales": [self.scales.first_weights, self.scales.second_weights],
             "answer_scales": [self.scales.first_answer.hex(), self.scales.second_answer.hex()],
             "rho": self.rho.hex(),
             "evaluation_error": self.evaluation_error.hex(),
@@ -231,11 +233,20 @@ def plan_hidden_layer(
         eta=eta,
         encryption=keying.encryption,
     )
-    candidates = (
-        _plan_at(parameters, shape, weight_scale, input_scale, n_records, n_blocks, eta, max_sigma, keying)
-        for weight_scale in WEIGHT_SCALES
-    )
-    found = min(candidates, key=lambda plan: plan.evaluation_error)
+    found, refusals = [], []
+    for weight_scales in product(FIRST_WEIGHT_SCALES, SECOND_WEIGHT_SCALES):
+        try:
+            found.append(
+                _plan_at(parameters, shape, weight_scales, input_scale, n_records, n_blocks, eta, max_sigma, keying)
+            )
+        except PlanRefused as refused:
+            refusals.append(refused)
+    if not found:
+        raise refusals[-1]
+    return _accepted(min(found, key=lambda plan: plan.evaluation_error))
+
+
+def _accepted(found: HiddenCircuit) -> HiddenCircuit:
     if found.beta > 1:
         message = f"the error bound is {found.beta:.3g}, 1 at most: choose larger primes or scales"
         raise PlanRefused("no_head_room", message)
@@ -245,7 +256,7 @@ def plan_hidden_layer(
 def _plan_at(
     parameters: Parameters,
     asked: NetworkShape,
-    weight_scale: int,
+    weight_scales: tuple[int, int],
     input_scale: float,
     n_records: int,
     n_blocks: int,
@@ -253,9 +264,9 @@ def _plan_at(
     max_sigma: float,
     keying: Keying,
 ) -> HiddenCircuit:
-    whole, linear = linear_coefficient(parameters, input_scale, weight_scale, asked.linear, asked.square)
+    whole, linear = linear_coefficient(parameters, input_scale, weight_scales[0], asked.linear, asked.square)
     shape = replace(asked, linear=linear)
-    first_radius, second_radius = _cut_radii(shape, weight_scale)
+    first_radius, second_radius = _cut_radii(shape, weight_scales)
     activation = QuadraticActivation(round_up(first_radius * (1 + eta)), linear, shape.square)
     labels = round_up(math.sqrt(label_norm(shape.n_labels)) + 5 * eta / 16)
     rho = round_up(second_radius * activation.largest + labels)
@@ -265,7 +276,7 @@ def _plan_at(
     )
     room = NOISE_TAIL * max_sigma + 1
     with_noise = (largest[0] + room, largest[1] + room)
-    scales = choose_scales(parameters, input_scale, weight_scale, whole, shape.square, with_noise)
+    scales = choose_scales(parameters, input_scale, weight_scales, whole, shape.square, with_noise)
     noise = NoiseModel(parameters, n_columns=shape.n_features + 1 + shape.n_labels, n_blocks=n_blocks, keying=keying)
     secret_part = noise.encryption_operator / input_scale
     input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
@@ -301,9 +312,9 @@ def _plan_at(
     )
 
 
-def _cut_radii(shape: NetworkShape, weight_scale: int) -> tuple[float, float]:
-    first = shape.first_radius + math.sqrt(shape.n_hidden * shape.n_features) / weight_scale
-    second = shape.second_radius + math.sqrt(shape.n_labels * shape.n_hidden) / weight_scale
+def _cut_radii(shape: NetworkShape, weight_scales: tuple[int, int]) -> tuple[float, float]:
+    first = shape.first_radius + math.sqrt(shape.n_hidden * shape.n_features) / weight_scales[0]
+    second = shape.second_radius + math.sqrt(shape.n_labels * shape.n_hidden) / weight_scales[1]
     return first, second
 
 

@@ -26,9 +26,10 @@ from typing import Final
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.parameters import Parameters
 
-WEIGHT_SCALES: Final = (2**12, 2**11, 2**10, 2**9)
-"""Integers per unit of either matrix of weights. A larger one keeps u farther above the noise of splitting it, a
-smaller one leaves more room to its halves beside r: the planner takes the one with the least error."""
+FIRST_WEIGHT_SCALES: Final = tuple(2**bits for bits in range(10, 26, 2))
+SECOND_WEIGHT_SCALES: Final = tuple(2**bits for bits in range(9, 13))
+"""Integers per unit of W1 and of W2. Larger ones keep u farther above the noise of splitting it, smaller ones leave
+more room to its halves beside r: the planner takes the pair with the least error."""
 INPUT_LEVEL: Final = 4
 PRODUCT_LEVEL: Final = 2
 _LEAST_LINEAR: Final = 2**6  # stands for the linear coefficient to a per cent
@@ -40,7 +41,8 @@ class HiddenScales:
 
     Attributes:
         inputs: the uploaded columns.
-        weights: the clear integers that stand for the weights.
+        first_weights: the clear integers that stand for W1.
+        second_weights: those that stand for W2.
         u: u, at level 4.
         g: g(u), at level 3.
         linear: whole number by which the integers of u enter g(u).
@@ -59,7 +61,8 @@ class HiddenScales:
     """
 
     inputs: float
-    weights: int
+    first_weights: int
+    second_weights: int
     u: float
     g: float
     linear: int
@@ -96,7 +99,7 @@ def linear_coefficient(
 def choose_scales(
     parameters: Parameters,
     input_scale: float,
-    weight_scale: int,
+    weight_scales: tuple[int, int],
     linear: int,
     square: float,
     largest: tuple[float, float],
@@ -109,7 +112,7 @@ def choose_scales(
     Args:
         parameters: at least five data primes.
         input_scale: scale of the columns.
-        weight_scale: integer scale of the weights.
+        weight_scales: integer scales of W1 and of W2.
         linear: of `linear_coefficient`.
         square: coefficient of the square.
         largest: bounds on any number of either gradient, noise included.
@@ -119,10 +122,10 @@ def choose_scales(
     """
     primes, inputs, doubled = parameters.data_primes, Fraction(input_scale), 2 * Fraction(square)
     first_room, second_room = (Fraction(parameters.modulus(1)) / 4 / Fraction(bound) for bound in largest)
-    u = inputs * weight_scale
+    u = inputs * weight_scales[0]
     g = _scale_of_g(parameters, u, square)
-    z = g * weight_scale
-    s = 2 * z * weight_scale
+    z = g * weight_scales[1]
+    s = 2 * z * weight_scales[1]
     halves = math.floor(first_room * primes[2] / inputs * primes[3] * doubled / s * primes[4] / (2 * u))
     residual_lift = math.floor(second_room * primes[2] / g * primes[3] / z)
     if min(halves, residual_lift) < 1:
@@ -133,7 +136,8 @@ def choose_scales(
     first_product, second_product = t * inputs / primes[2], residual * g / primes[2]
     return HiddenScales(
         inputs=input_scale,
-        weights=weight_scale,
+        first_weights=weight_scales[0],
+        second_weights=weight_scales[1],
         u=float(u),
         g=float(g),
         linear=linear,

@@ -24,8 +24,6 @@ from secure_ds.ckks.matrices import IntegerMatrix
 from secure_ds.ckks.ntt import PrimeField, Residues
 from secure_ds.ckks.writing import ciphertext_file
 
-FROM_ROWS: Final = 5
-"""Rows of weights from which on a product takes less time than one row after the other."""
 MAX_COLUMNS: Final = 8192
 _LIMB_BITS: Final = 15
 _DIGIT_BITS: Final = 26

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
 from secure_ds.ckks.layers.linear import weighted_sum
-from secure_ds.ckks.layers.modular_product import FROM_ROWS, ModularColumns
-from secure_ds.ckks.matrices import IntegerMatrix, check_integer_matrix
+from secure_ds.ckks.layers.modular_product import ModularColumns
+from secure_ds.ckks.matrices import PRODUCT_FROM_ROWS, IntegerMatrix, check_integer_matrix
 from secure_ds.ckks.packing import grouped, images, pack
 from secure_ds.ckks.softmax.plan import SoftmaxCircuit
 from secure_ds.ckks.softmax.scales import LEVEL
@@ -117,7 +117,7 @@ class SoftmaxEvaluator:
 
     def _summed(self, columns: Sequence[Ciphertext]) -> WeightedSums:
         """Return what makes weighted sums of these columns, by the way that takes less time."""
-        if self._plan.n_classes >= FROM_ROWS:
+        if self._plan.n_classes >= PRODUCT_FROM_ROWS:
             return ModularColumns(self._engine, columns, LEVEL).weighted_sums
         engine = self._engine
         return lambda rows, scale: [weighted_sum(engine, columns, row, scale) for row in rows]

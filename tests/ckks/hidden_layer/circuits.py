@@ -38,9 +38,9 @@ def random_network(plan: HiddenCircuit, seed: int = 0) -> tuple[IntegerMatrix, I
     shape = plan.shape
     first = random_matrix(shape.first, shape.first_radius, seed)
     second = random_matrix(shape.second, shape.second_radius, seed + 1)
-    columns = quantise_filled(second.T, shape.second[::-1], shape.second_radius, plan.scales.weights)
+    columns = quantise_filled(second.T, shape.second[::-1], shape.second_radius, plan.scales.second_weights)
     return (
-        quantise_filled(first, shape.first, shape.first_radius, plan.scales.weights),
+        quantise_filled(first, shape.first, shape.first_radius, plan.scales.first_weights),
         tuple(zip(*columns, strict=True)),
     )
 
@@ -49,8 +49,8 @@ def clear_gradients(
     records: ClassRecords, plan: HiddenCircuit, first: IntegerMatrix, second: IntegerMatrix | None
 ) -> tuple[Array, Array]:
     """Return the gradient sums for W1 and W2 in float64."""
-    W1 = np.array(first, dtype=np.float64) / plan.scales.weights
-    W2 = np.array(second or np.zeros(plan.shape.second), dtype=np.float64) / plan.scales.weights
+    W1 = np.array(first, dtype=np.float64) / plan.scales.first_weights
+    W2 = np.array(second or np.zeros(plan.shape.second), dtype=np.float64) / plan.scales.second_weights
     u = records.X @ W1.T
     g = plan.activation(u)
     r = g @ W2.T - records.V

@@ -47,9 +47,9 @@ def test_worst_records_in_every_place_stay_within_the_bound() -> None:
     """All records at the first axis, one unit takes all of it, all output weights against the labels."""
     records = ClassRecords(np.tile([1.0, 0.0], (500, 1)), np.tile(np.eye(3)[1] - 1 / 3, (500, 1)))
     plan = hidden_plan_for(records, n_hidden=2)
-    scale, direction = plan.scales.weights, -records.V[0] / np.linalg.norm(records.V[0])
-    first = ((int(plan.shape.first_radius * scale), 0), (0, 1))
-    second = tuple((int(plan.shape.second_radius * scale * entry), 1) for entry in direction)
+    scales, direction = plan.scales, -records.V[0] / np.linalg.norm(records.V[0])
+    first = ((int(plan.shape.first_radius * scales.first_weights), 0), (0, 1))
+    second = tuple((int(plan.shape.second_radius * scales.second_weights * entry), 1) for entry in direction)
     assert error(records, plan, first, second) <= plan.beta
 
 

@@ -10,8 +10,8 @@ import pytest
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.hidden_layer import plan as plans
 from secure_ds.ckks.hidden_layer.plan import HiddenCircuit, plan_hidden_layer
-from secure_ds.ckks.hidden_layer.scales import WEIGHT_SCALES, choose_scales
-from secure_ds.ckks.profiles import FAST, STRONG
+from secure_ds.ckks.hidden_layer.scales import FIRST_WEIGHT_SCALES, choose_scales
+from secure_ds.ckks.profiles import MEDIUM, STRONG
 from tests.ckks.hidden_layer.circuits import SHAPE
 
 
@@ -41,7 +41,7 @@ def test_scales_follow_from_one_another() -> None:
     exactly = pytest.approx
     assert scales.g == exactly((2 * scales.u) ** 2 / primes[4] / SHAPE.square, rel=1e-14)
     assert scales.half == exactly(2 * scales.u * scales.halves / primes[4], rel=1e-14)
-    assert scales.t == exactly(2 * scales.z * scales.weights * scales.half / doubled / primes[3], rel=1e-14)
+    assert scales.t == exactly(2 * scales.z * scales.second_weights * scales.half / doubled / primes[3], rel=1e-14)
     assert scales.residual == exactly(scales.z * scales.residual_lift / primes[3], rel=1e-14)
     assert scales.first_answer == exactly(2 * scales.t * scales.inputs / primes[2] / primes[1], rel=1e-14)
     assert scales.second_answer == exactly(2 * scales.residual * scales.g / primes[2] / primes[1], rel=1e-14)
@@ -64,11 +64,11 @@ def test_the_planner_takes_the_weight_scale_with_the_least_error(
 ) -> None:
     asked = {"linear": activation[0], "square": activation[1]}
     chosen, others = plan(**asked), []
-    for scale in WEIGHT_SCALES:
-        monkeypatch.setattr(plans, "WEIGHT_SCALES", (scale,))
+    for scale in FIRST_WEIGHT_SCALES[3:7]:
+        monkeypatch.setattr(plans, "FIRST_WEIGHT_SCALES", (scale,))
         others.append(plan(**asked))
     assert chosen.evaluation_error == min(other.evaluation_error for other in others)
-    assert len({other.evaluation_error for other in others}) == len(WEIGHT_SCALES)
+    assert len({other.evaluation_error for other in others}) == 4
 
 
 def test_sensitivities_are_what_the_guarantee_says() -> None:
@@ -92,7 +92,7 @@ def test_json_names_everything_and_is_json() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"parameters": FAST.parameters, "input_scale": FAST.input_scale, "eta": FAST.eta}, "too_few_levels"),
+        ({"parameters": MEDIUM.parameters, "input_scale": MEDIUM.input_scale, "eta": MEDIUM.eta}, "too_few_levels"),
         ({"n_hidden": 0}, "out_of_range"),
         ({"n_hidden": 65}, "out_of_range"),
         ({"square": 0.0}, "out_of_range"),
@@ -113,4 +113,4 @@ def test_refusals(changes: dict[str, Any], reason: str) -> None:
 
 def test_scales_without_room_are_refused() -> None:
     with pytest.raises(PlanRefused, match="larger primes"):
-        choose_scales(STRONG.parameters, 2.0**50, 2**12, 5000, 1.0, (2.0**90, 2.0**90))
+        choose_scales(STRONG.parameters, 2.0**50, (2**12, 2**12), 5000, 1.0, (2.0**90, 2.0**90))

@@ -11,9 +11,9 @@ def quantise_network(network: Network, circuit: HiddenCircuit) -> tuple[IntegerM
     Raises:
         EvaluationRefused: as `matrices.quantise_matrix`.
     """
-    shape, scale = circuit.shape, circuit.scales.weights
-    first = quantise_filled(network.first, shape.first, shape.first_radius, scale)
+    shape, scales = circuit.shape, circuit.scales
+    first = quantise_filled(network.first, shape.first, shape.first_radius, scales.first_weights)
     if not network.second.any():
         return first, None
-    columns = quantise_filled(network.second.T, shape.second[::-1], shape.second_radius, scale)
+    columns = quantise_filled(network.second.T, shape.second[::-1], shape.second_radius, scales.second_weights)
     return first, tuple(zip(*columns, strict=True))

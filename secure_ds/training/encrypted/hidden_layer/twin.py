@@ -27,8 +27,8 @@ def clear_gradients(plan: HiddenLayerPlan, network: Network, X: FloatArray, labe
     """
     circuit = plan.circuit
     first, second = quantise_network(network, circuit)
-    W1 = np.array(first, dtype=np.float64) / circuit.scales.weights
-    W2 = np.array(second or np.zeros(circuit.shape.second), dtype=np.float64) / circuit.scales.weights
+    W1 = np.array(first, dtype=np.float64) / circuit.scales.first_weights
+    W2 = np.array(second or np.zeros(circuit.shape.second), dtype=np.float64) / circuit.scales.second_weights
     u = X @ W1.T
     g = circuit.activation(u)
     residuals = g @ W2.T - label_vectors(labels, plan.facts.n_classes)

@@ -23,8 +23,8 @@ class PolynomialNetwork(torch.nn.Module):
 
     def __init__(self, circuit: HiddenCircuit, first: IntegerMatrix, second: IntegerMatrix) -> None:
         super().__init__()
-        self.first = torch.nn.Parameter(torch.tensor(first, dtype=torch.float64) / circuit.scales.weights)
-        self.second = torch.nn.Parameter(torch.tensor(second, dtype=torch.float64) / circuit.scales.weights)
+        self.first = torch.nn.Parameter(torch.tensor(first, dtype=torch.float64) / circuit.scales.first_weights)
+        self.second = torch.nn.Parameter(torch.tensor(second, dtype=torch.float64) / circuit.scales.second_weights)
         self.activation: Callable[[torch.Tensor], torch.Tensor] = lambda u: (
             circuit.activation.linear * u + circuit.activation.square * u * u
         )
