@@ -125,6 +125,15 @@ class Owner:
         self._client, self._worker, self._directory = client, worker_process, directory
         self._keys = client.public_keys()
 
+    @property
+    def client(self) -> Client:
+        """The service, as this owner, who may hand in networks too."""
+        return self._client
+
+    def watch_memory(self) -> "MemoryWatch":
+        """Return what notes the worker's largest memory while it is entered."""
+        return MemoryWatch(self._worker)
+
     def upload(
         self,
         records: Records,
@@ -173,7 +182,7 @@ class Owner:
             raise RunFailed(f"the quote refuses: {'; '.join(quote.refusals)}")
         started, worked = time.perf_counter(), _processor_seconds(self._worker)
         job = self._client.submit_job(JobSubmit(**request.model_dump(), plan_digest=quote.plan_digest))
-        with _MemoryWatch(self._worker) as memory:
+        with MemoryWatch(self._worker) as memory:
             steps = [event.data for event in self._client.watch_job(job.id) if event.event == "step"]
         seconds, worked = time.perf_counter() - started, _processor_seconds(self._worker) - worked
         job = self._client.job(job.id)
@@ -216,7 +225,7 @@ def running_service() -> Iterator[Owner]:
 
 
 def _token(settings: Settings) -> str:
-    user = UserRow("olivia", TENANT, "olivia", frozenset({Role.DATA_OWNER}), frozenset({PURPOSE}), 3)
+    user = UserRow("olivia", TENANT, "olivia", frozenset({Role.DATA_OWNER, Role.ML_ENGINEER}), frozenset({PURPOSE}), 3)
     return issue_token(open_store(settings), user, timedelta(days=1)).text
 
 
@@ -230,7 +239,7 @@ def _own_seconds(process: int) -> float:
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # own and waited-for children's time
 
 
-class _MemoryWatch:
+class MemoryWatch:
     """Looks at the resident memory of a process and its children, again and again, and keeps the largest sum."""
 
     def __init__(self, process: int) -> None:
