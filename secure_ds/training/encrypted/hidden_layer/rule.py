@@ -12,9 +12,9 @@ units: linear^2 R1^2 + square^2 R1^4 / h for W2, R2^2 (linear^2 + 4 square^2 R1^
 How it was chosen: the clear-text twin on 11 tasks - wine (3 classes, scaled twice), breast cancer, digits (10 classes),
 census records (7 classes) and six families of Gaussian records whose classes are quadrics, crosses, rings or mixtures,
 125 to 2,000 records - without noise and at epsilon 1, 4 and 16, over 1,795 random settings of steps, units, radii,
-activation, step sizes and momentum, and 980 more without noise for the last row, whose 128 steps were then compared with
-fewer on the same tasks. Each row has the least mean loss of
-accuracy against the best setting of each task among the tasks of its range, or one within 0.3 points of it.
+activation, step sizes and momentum, and 980 more without noise for the last row, whose 128 steps were then compared
+with fewer on the same tasks. Each row has the least mean loss of accuracy against the best setting of each task among
+the tasks of its range, or one within 0.3 points of it.
 Cardiotocography was not among the tasks.
 """
 
