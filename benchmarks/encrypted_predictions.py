@@ -60,7 +60,7 @@ def trained(images: npt.NDArray[np.uint8], digits: npt.NDArray[np.uint8]) -> nn.
     y = torch.from_numpy(digits.astype(np.int64))
     optimiser = torch.optim.Adam(model.parameters(), lr=2e-3, weight_decay=1e-4)
     for _ in range(EPOCHS):
-        for batch in torch.split(torch.randperm(len(x)), 256):  # type: ignore[no-untyped-call]
+        for batch in torch.split(torch.randperm(len(x)), 256):
             optimiser.zero_grad()
             nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
