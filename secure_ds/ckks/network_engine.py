@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from secure_ds.ckks import memory_io
@@ -48,7 +48,7 @@ class NetworkEngine(Engine):
         return value
 
 
-def evaluate(engine: NetworkEngine, network: Network, plan: NetworkPlan, inputs: Sequence[bytes]) -> list[bytes]:
+def evaluate(engine: NetworkEngine, network: Network, plan: NetworkPlan, inputs: Iterable[bytes]) -> list[bytes]:
     """Return the files of a network's outputs, at the plan's output level and scale.
 
     Args:

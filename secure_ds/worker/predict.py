@@ -30,5 +30,5 @@ def _evaluate(context: ServiceContext, task: PredictionTask) -> tuple[list[bytes
     plan = plan_from_json(task.prediction.plan, network)
     (key,) = task.of_kind(KEY)
     engine = NetworkEngine(plan.parameters, task.read(context, key))
-    inputs = [task.read(context, file) for file in task.of_kind(INPUT)]
+    inputs = (task.read(context, file) for file in task.of_kind(INPUT))  # one at a time: they are large
     return evaluate(engine, network, plan, inputs), time.perf_counter() - start

@@ -67,6 +67,21 @@ def test_any_primes_and_scales_that_are_accepted_do_not_wrap_around(network, siz
     assert np.abs(in_the_clear(network, plan, X) - exact(network, X)).max() <= plan.error
 
 
+@pytest.mark.parametrize(
+    ("polynomial", "bias"),
+    [(Polynomial((0.0, 0.0, 0.0, -0.674, -1.0)), -0.511), (Polynomial((0.0, 0.0, 0.05)), None)],
+    ids=["a constant as large as the modulus allows", "slots without a record lie outside the range"],
+)
+def test_networks_that_once_broke_keep_their_bound(polynomial: Polynomial, bias: float | None) -> None:
+    hidden = np.array([[-0.015, -0.093, 0.005], [0.085, 0.105, 0.09]], np.float32)
+    last = Linear(np.array([[-0.112, -0.055]], np.float32), None if bias is None else np.array([bias], np.float32))
+    first = Linear(hidden, np.array([0.912, 0.489], np.float32))
+    network = Network((3,), -3.0, -2.0, (first, Activation(polynomial), last))
+    plan = plan_network(network, max_error=1e-2)
+    X = corners(network, 0)
+    assert np.abs(on_ciphertexts(network, plan, X) - exact(network, X)).max() <= plan.error
+
+
 def test_it_says_how_many_levels_are_missing() -> None:
     deep = Network((1,), -1, 1, (Linear(IDENTITY), *[Activation(SQUARE)] * 8))
     parameters = Parameters.from_bits(16384, (40,) * 7 + (41,))
