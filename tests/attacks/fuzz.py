@@ -102,6 +102,7 @@ class Original:
                 "max_decryptions": 8,
                 "dual_evaluation_required": False,
             },
+            "content": "records",
             "n_records": (blocks - 1) * RING.poly_modulus_degree + RECORDS,
             "n_features": 2,
             "feature_map": {
@@ -121,6 +122,7 @@ class Original:
                 {"column": index // blocks, "block": index % blocks, **_announced(data)}
                 for index, data in enumerate(columns)
             ],
+            "results_key": None,
             "rotation": None,
             "group": None,
         }

@@ -75,7 +75,7 @@ class Evidence:
         assert budget.spent_units == sum(spend.units for spend in spends)
         assert budget.spent_units + budget.reserved_units <= budget.limit.units
         assert budget.spent_releases == len(spends) <= budget.limit.releases
-        assert self.journal.units_spent(self.dataset_id) <= budget.spent_units
+        assert self.journal.units_spent([self.dataset_id]) <= budget.spent_units
         assert self.journal.releases(self.dataset_id) <= len(spends)
 
     def check_payments(self, job: JobRow) -> None:
