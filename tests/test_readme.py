@@ -65,7 +65,8 @@ class Session:
         for placeholder, (group, key) in {"DATASET_ID": ("dataset", "id"), "JOB_ID": ("job", "id"),
                                           "MODEL_ID": ("model", "id")}.items():  # fmt: skip
             if placeholder in statement:
-                (found,) = json.loads(self.run(f"secure-ds {group} ls --json --token-file olivia.token"))
+                listed = json.loads(self.run(f"secure-ds {group} ls --json --token-file olivia.token"))
+                (found,) = [view for view in listed if view.get("state") != "rotated"]
                 statement = statement.replace(placeholder, found[key])
         return statement.replace("TOKEN_ID", self._token_id("emil"))
 

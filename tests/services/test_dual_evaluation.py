@@ -74,7 +74,7 @@ def test_an_ordinary_job_needs_nobody(ready: Prepared) -> None:
 )
 def test_whoever_asks_for_it_or_demands_it_gets_it(ready: Prepared, asked: bool, demanded: bool, dual: bool) -> None:
     descriptor = demanding(ready.descriptor) if demanded else ready.descriptor
-    plan = plan_for(descriptor, request(ready, dual_evaluation=asked))
+    plan = plan_for([descriptor], request(ready, dual_evaluation=asked))
     assert plan.dual_evaluation == dual
     assert plan.to_json()["dual_evaluation"] == dual
     assert plan_from_json(plan.to_json()).digest == plan.digest
@@ -82,6 +82,6 @@ def test_whoever_asks_for_it_or_demands_it_gets_it(ready: Prepared, asked: bool,
 
 def test_it_is_another_plan(ready: Prepared) -> None:
     """So a consent to a job under dual evaluation is none to the same job without."""
-    plans = [plan_for(ready.descriptor, request(ready, dual_evaluation=asked)) for asked in (False, True)]
+    plans = [plan_for([ready.descriptor], request(ready, dual_evaluation=asked)) for asked in (False, True)]
     assert plans[0].digest != plans[1].digest
     assert plans[0].charges == plans[1].charges
