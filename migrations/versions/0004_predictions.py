@@ -29,12 +29,11 @@ def upgrade() -> None:
     op.create_table(
         "prediction_files",
         sa.Column("prediction_id", ID, sa.ForeignKey("predictions.id"), primary_key=True),
-        sa.Column("digest", DIGEST, primary_key=True),
-        sa.Column("kind", sa.String(32), nullable=False),
-        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("kind", sa.String(32), primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("digest", DIGEST, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
         sa.Column("complete", sa.Boolean, nullable=False, server_default=sa.false()),
-        sa.UniqueConstraint("prediction_id", "kind", "position"),
     )
 
 

@@ -22,7 +22,7 @@ from secure_ds.client.errors import ClientError
 from secure_ds.client.statement import open_statement
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.evaluators import WITNESSES
-from secure_ds.data.consent import open_consent
+from secure_ds.data.consent import JOINED, open_consent
 from secure_ds.data.errors import DataError
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.training.encrypted.model_file import InvalidModelFile, read_model
@@ -166,7 +166,11 @@ def _check_owners(statement: Statement, weights: bytes, keys: PublicKeys) -> Che
         for consent in consents
     ]
     claimed = [(group.collaboration_id, group.digest, claim.id, claim.descriptor_digest) for claim in claims.data]
-    passed = signed == claimed and all(claim.tenant in group.terms.members for claim in claims.data)
+    passed = (
+        signed == claimed
+        and all(consent.verdict == JOINED for consent in consents)
+        and all(claim.tenant in group.terms.members for claim in claims.data)
+    )
     return Check(
         "owners", passed, f"{len(consents)} owners signed for their data in this collaboration: {_agrees(passed)}"
     )

@@ -26,6 +26,7 @@ from secure_ds.custodian.groups import held_group
 from secure_ds.custodian.held_keys import Holding
 from secure_ds.custodian.journal import Confirmation, Page, Registration, Spend
 from secure_ds.custodian.keyring import CERTIFICATES
+from secure_ds.data.consent import JOINED, open_consent
 from secure_ds.data.descriptor import STATISTICS, DatasetDescriptor
 from secure_ds.privacy.errors import DeltaTooSmall
 from secure_ds.privacy.gdp import ACCOUNTANT, UNITS_PER_MU_SQUARED, epsilon_of
@@ -82,6 +83,8 @@ def certify(context: CustodianContext, message: CertificateRequest) -> Certifica
         return Certificate(envelope=Envelope.model_validate_json(known))
     holdings = holdings_of_job(context, granted)
     plan = plan_of_job(context, holdings, granted)
+    if plan.recipient is not None:
+        raise CertificateRefused("answers without noise make no model to certify")
     _require_own_model(context, message, plan, holdings[0].descriptor)
     decision = ask_policy(context, Action.JOB_CERTIFY, _job(granted, holdings), tenant=granted.submitter.tenant)
     statement = _statement(context, message, granted, holdings, plan)
@@ -203,7 +206,6 @@ def _collaboration(context: CustodianContext, granted: GrantRequest) -> dict[str
 
 def _data_claim(context: CustodianContext, held: Holding) -> DataSetClaim:
     registration, descriptor = held
-    consent = context.journal.consent(registration.dataset_id)
     rotation_key = context.journal.rotation_key(descriptor.dataset_id)
     return DataSetClaim(
         id=descriptor.dataset_id,
@@ -217,9 +219,18 @@ def _data_claim(context: CustodianContext, held: Holding) -> DataSetClaim:
         limit_epsilon=descriptor.limits.epsilon,
         limit_delta=descriptor.limits.delta,
         rotation_key=None if rotation_key is None else digest_bytes(rotation_key),
-        consent=None if consent is None else json.loads(consent.envelope),
+        consent=_consent_given(context, descriptor),
         norms="asserted" if descriptor.content == STATISTICS else "verified",
     )
+
+
+def _consent_given(context: CustodianContext, descriptor: DatasetDescriptor) -> dict[str, Any] | None:
+    """The consent under which the answers were given: a later withdrawal ends them, and takes none back."""
+    for record in context.journal.consents(descriptor.dataset_id):
+        if open_consent(record.envelope, descriptor.upload_key).verdict == JOINED:
+            envelope: dict[str, Any] = json.loads(record.envelope)
+            return envelope
+    return None
 
 
 def _privacy_claim(plan: EncryptedPlan) -> PrivacyClaim:

@@ -209,9 +209,13 @@ class Journal:
 
     def consent(self, dataset_id: str) -> ConsentRecord | None:
         """Return the consent that holds for a data set, if its owner ever gave one."""
-        query = select(consents).where(consents.c.dataset_id == dataset_id).order_by(consents.c.number.desc()).limit(1)
-        row = self._one(query)
-        return None if row is None else ConsentRecord(**row._mapping)
+        return next(iter(self.consents(dataset_id)), None)
+
+    def consents(self, dataset_id: str) -> list[ConsentRecord]:
+        """Return all that an owner ever said of a data set's part in its collaboration, the latest first."""
+        query = select(consents).where(consents.c.dataset_id == dataset_id).order_by(consents.c.number.desc())
+        with self._engine.connect() as connection:
+            return [ConsentRecord(**row._mapping) for row in connection.execute(query)]
 
     def check(self, dataset_id: str, block: int) -> Check | None:
         """Return the verdict given on a block, if any."""

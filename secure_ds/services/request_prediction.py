@@ -4,7 +4,7 @@ The plan is proven again here, on bounds and without the homomorphic library, so
 refused before a byte of it is uploaded. It also says how long each file is and what every word of its header must be.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from policies.actions import Action
 from secure_ds.ckks.errors import CkksError
@@ -22,6 +22,9 @@ from secure_ds.services.lookups import find_network, find_prediction
 from secure_ds.services.views import prediction_view
 from secure_ds.store.rows import NetworkRow, PredictionFileRow, PredictionRow
 from secure_ds.wire.predictions import PredictionCreate, PredictionView
+
+MAX_INPUT_BYTES: Final = 2 * 2**30
+"""Of all inputs of one prediction: the worker holds them together in memory, some three times over."""
 
 
 @verb(Action.PREDICTION_CREATE)
@@ -63,12 +66,20 @@ def show_prediction(context: ServiceContext, caller: Caller, prediction_id: str)
 
 
 def _proven(network: NetworkRow, body: PredictionCreate) -> NetworkPlan:
+    asked_of = read_network(network.file)
+    if len(body.inputs) != asked_of.n_inputs:  # before the proof, which takes longer
+        raise PredictionRefused(f"this network takes {asked_of.n_inputs} input files")
     try:
-        plan = plan_from_json(body.plan, read_network(network.file))
+        plan = plan_from_json(body.plan, asked_of)
     except CkksError as error:
         raise PredictionRefused(str(error), remedy="plan again for this network with plan_network") from error
-    if len(body.inputs) != plan.n_inputs or body.n_records > plan.batch:
-        raise PredictionRefused(f"this plan takes {plan.n_inputs} input files with {plan.batch} records at most")
+    if body.n_records > plan.batch:
+        raise PredictionRefused(f"this plan takes {plan.batch} records at most")
+    if plan.n_inputs * plan.input_bytes > MAX_INPUT_BYTES:
+        raise PredictionRefused(
+            f"the inputs would have {plan.n_inputs * plan.input_bytes} bytes, {MAX_INPUT_BYTES} at most",
+            remedy="take a smaller ring: allow a larger error, or fewer layers",
+        )
     if len({body.key, *body.inputs}) != len(body.inputs) + 1:
         raise PredictionRefused(
             "every file must be another one: two equal ciphertexts tell that their contents are equal"

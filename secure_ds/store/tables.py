@@ -353,12 +353,11 @@ prediction_files = Table(
     "prediction_files",
     metadata,
     Column("prediction_id", _ID, ForeignKey("predictions.id"), primary_key=True),
-    Column("digest", _DIGEST, primary_key=True),
-    Column("kind", String(32), nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("kind", String(32), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("digest", _DIGEST, nullable=False),  # two answers may be equal
     Column("bytes", BigInteger, nullable=False),
     _flag("complete"),
-    UniqueConstraint("prediction_id", "kind", "position"),
 )
 
 idempotency = Table(

@@ -2,7 +2,7 @@
 
 import time
 
-from secure_ds.ckks.errors import CkksError
+from secure_ds.ckks.errors import CkksError, EvaluationRefused
 from secure_ds.ckks.network_engine import NetworkEngine, evaluate
 from secure_ds.ckks.network_files import read_network
 from secure_ds.ckks.network_planner import plan_from_json
@@ -31,4 +31,8 @@ def _evaluate(context: ServiceContext, task: PredictionTask) -> tuple[list[bytes
     (key,) = task.of_kind(KEY)
     engine = NetworkEngine(plan.parameters, task.read(context, key))
     inputs = (task.read(context, file) for file in task.of_kind(INPUT))  # one at a time: they are large
-    return evaluate(engine, network, plan, inputs), time.perf_counter() - start
+    try:
+        outputs = evaluate(engine, network, plan, inputs)
+    except RuntimeError:  # well-formed inputs of one seed can cancel: SEAL then throws rather than hide nothing
+        raise EvaluationRefused("the ciphertexts cancel each other; encrypt each with randomness of its own") from None
+    return outputs, time.perf_counter() - start

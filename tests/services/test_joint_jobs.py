@@ -118,7 +118,10 @@ def test_a_certificate_without_an_owners_own_signature_does_not_verify(scene: Jo
     honest = signed_statement(certificate, pinned)
     assert honest is not None
     first, second = honest.predicate.data
+    owner = scene.north if first.id == scene.north.dataset_id else scene.south
+    withdrawn = json.loads(consent_to(owner.descriptor, "withdrawn", owner.upload_key)[1])
     for data in (
+        [first.model_copy(update={"consent": withdrawn}), second],
         [first, second.model_copy(update={"consent": first.consent})],
         [first.model_copy(update={"consent": None}), second],
     ):

@@ -11,6 +11,7 @@ from policies.enforcement import Denied
 from secure_ds.ckks.profiles import STATISTICS
 from secure_ds.ckks.record_grid import on_grid
 from secure_ds.client.own_statistics import NotOwnStatistics, own_model
+from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller, Role
 from secure_ds.core.private_keys import public_point
 from secure_ds.data.descriptor import DatasetDescriptor
@@ -21,7 +22,8 @@ from secure_ds.training.encrypted.least_squares.plan import OwnStatisticsPlan
 from secure_ds.training.encrypted.least_squares.sealed import opened_answer
 from secure_ds.training.encrypted.least_squares.twin import exact_weights
 from secure_ds.training.encrypted.planning import plan_from_json
-from secure_ds.wire.custodian import GrantRequest, Submitter
+from secure_ds.wire.custodian import CertificateRequest, GrantRequest, Submitter
+from secure_ds.wire.datasets import Envelope
 from secure_ds.wire.jobs import TrainingRequest
 from tests.installation import PURPOSE, Installation, random_records
 
@@ -79,6 +81,24 @@ def test_nobody_else_can_open_them_nor_this_owner_those_of_another_job(ready: Re
     ):
         with pytest.raises(NotOwnStatistics):
             own_model(plan, job_id, found, key, ready.descriptor)
+
+
+def test_the_custodian_certifies_nothing_without_noise(ready: Ready) -> None:
+    job = ready.installation.submit(ready.owner, ready.descriptor.dataset_id, **ASKED)
+    ready.installation.run()
+    with ready.installation.store.read() as work:
+        row = work.jobs.get(job.id)
+    assert row is not None
+    message = CertificateRequest(
+        grant=Envelope.model_validate_json(row.grant),
+        job_id=job.id,
+        model_id=new_id("model"),
+        weights_digest="sha256:" + 64 * "0",
+        entry_index=0,
+    )
+    with pytest.raises(CustodyRefused) as refused:
+        ready.installation.context.custody.certify(message)
+    assert refused.value.code == "certificate_refused" and "without noise" in refused.value.detail
 
 
 def test_others_are_refused_by_policy(ready: Ready) -> None:

@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from secure_ds.ckks.decryption import decrypt_slots
@@ -29,27 +30,30 @@ NETWORK = Network(
 )
 PLAN = plan_network(NETWORK, max_error=1e-3)
 X = RNG.uniform(-1, 1, size=(50, 3))
+FIRST_RESIDUE = 113  # its lowest byte, in a file of SEAL
 
 
 class Asked:
     """One engineer's request, with its secret key and files."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, network: Network = NETWORK, X: npt.NDArray[np.float64] = X) -> None:
+        self.plan = PLAN if network is NETWORK else plan_network(network, max_error=1e-3)
         self.ready: Prepared = prepared(home)
         self.installation = self.ready.installation
         self.services = self.installation.services
         self.engineer: Caller = self.installation.caller("emil", Role.ML_ENGINEER)
-        file = base64.b64encode(write_network(NETWORK)).decode()
+        file = base64.b64encode(write_network(network)).decode()
         self.network = self.services.register_network(self.engineer, NetworkCreate(name="n", file=file), None)
-        self.secret_key = generate_secret_key(PLAN.parameters)
-        blocks = encrypt_columns(PLAN.parameters, self.secret_key, X, PLAN.input_scale, 0)
-        self.files = [generate_relin_keys(PLAN.parameters, self.secret_key), *(block.data for block in blocks)]
+        parameters = self.plan.parameters
+        self.secret_key = generate_secret_key(parameters)
+        blocks = encrypt_columns(parameters, self.secret_key, X, self.plan.input_scale, 0)
+        self.files = [generate_relin_keys(parameters, self.secret_key), *(block.data for block in blocks)]
 
     def body(self, **changes: object) -> PredictionCreate:
         key, *inputs = map(digest_bytes, self.files)
         fields = {
             "network_id": self.network.id,
-            "plan": PLAN.to_json(),
+            "plan": self.plan.to_json(),
             "n_records": len(X),
             "key": key,
             "inputs": inputs,
@@ -107,6 +111,33 @@ def test_inputs_are_gone_when_it_is_done_and_the_log_tells_the_story(asked: Aske
     actions = [entry.action for entry in entries if entry.object_id == view.id]
     wanted = ["prediction:create", *["prediction:upload"] * len(asked.files), "prediction:run"]
     assert [action for action in reversed(actions) if action != "prediction:read"] == wanted
+
+
+def test_equal_answers_are_two_answers(tmp_path: Path) -> None:
+    asked = Asked(tmp_path, Network((2,), -1.0, 1.0, (Linear(np.ones((2, 2), np.float32)),)), X[:, :2])
+    view = asked.ask()
+    for data in asked.files:
+        asked.send(view, data)
+    asked.installation.run()
+    done = asked.services.show_prediction(asked.engineer, view.id)
+    assert done.state == "done" and len(done.outputs) == 2 and len(set(done.outputs)) == 1
+    assert len(asked.answers(done)[1]) > 0
+
+
+def test_inputs_of_one_seed_that_cancel_end_their_prediction_and_not_the_worker(tmp_path: Path) -> None:
+    """SEAL throws when a result hides nothing; whoever sends such inputs must not stop the work of others."""
+    difference = Linear(np.array([[1.0, -1.0]], np.float32))
+    last = Linear(np.ones((1, 1), np.float32))
+    asked = Asked(tmp_path, Network((2,), -1.0, 1.0, (difference, Activation(SQUARE), last)), X[:, :2])
+    twin = bytearray(asked.files[1])
+    twin[FIRST_RESIDUE] ^= 1
+    asked.files[2] = bytes(twin)
+    view = asked.ask()
+    for data in asked.files:
+        asked.send(view, data)
+    asked.installation.run()
+    done = asked.services.show_prediction(asked.engineer, view.id)
+    assert done.state == "failed" and "cancel each other" in (done.failure or "")
 
 
 def test_a_plan_that_does_not_hold_is_refused_before_anything_is_sent(asked: Asked) -> None:
