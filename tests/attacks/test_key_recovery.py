@@ -190,6 +190,23 @@ def test_released_noise_is_what_the_plan_promised(
     assert hands.plan.statistical_bits >= FAST.statistical_bits - BITS_FOR_MORE_ANSWERS
 
 
+def test_the_stated_limit_a_dishonest_worker_has_the_key_itself_decrypted(hands: Hands, secret: Coefficients) -> None:
+    """The custodian sees a ciphertext's form, not what it was computed from: (0, K) decrypts to K times the key.
+
+    As many coefficients as an answer has numbers. `job recheck` finds it; dual evaluation refuses it, as it refuses
+    every ciphertext that only one worker vouches for (`test_masked_record`). The threat model says so (limit 1).
+    """
+    circuit, honest = hands.plan.circuit, hands.evaluate()
+    factor = circuit.parameters.modulus(circuit.answer_level) // 8
+    residues_of = np.array([factor % prime for prime in circuit.parameters.data_primes[: circuit.answer_level + 1]])
+    body = np.repeat(residues_of.astype("<u8"), circuit.parameters.poly_modulus_degree).tobytes()
+    crafted = honest[: len(honest) - 2 * len(body)] + bytes(len(body)) + body
+    hands.evaluate = lambda: crafted  # type: ignore[method-assign]
+    answer = hands.carry_out()
+    read = [round(value * hands.plan.release_step / factor) for value in answer]
+    assert read == secret[list(circuit.positions)].tolist()
+
+
 def best_guess(plan: LogisticPlan, answer: Sequence[int]) -> list[int]:
     """All N coefficients as well as the attacker can know them."""
     guess = [0] * plan.circuit.parameters.poly_modulus_degree
