@@ -42,19 +42,21 @@ digits 0 <= d_i < q_i, so its norm is at most |e|_can sqrt(N) (q_0 + ... + q_l)/
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from secure_ds.ckks.input_files import SYMMETRIC_SEEDED
 from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.parameters import Parameters
 
-FAILURE_BITS = 42  # each of three events; the union stays below 2**-40
+FAILURE_BITS = 42  # each of four events; the union stays below 2**-40
 ERROR_PROXY = 42 / 4
 SECRET_PROXY = 2 / 3
 _ROUNDING_PROXY = 1 / 12  # of a value uniform in +-1/2
 _LARGEST_ERROR = 21
 _DIRECTIONS = 16
 _NET_FINENESS = 0.1
+_MOST_ROTATIONS = 64  # keys that one line of them may have had: a union bound over so many costs next to nothing
 FFT_RELATIVE_ERROR = 8 * 2.0**-53  # per butterfly stage of SEAL's double-precision transform
 
 
@@ -91,7 +93,7 @@ class NoiseModel:
     @property
     def product_rounding(self) -> float:
         """Bound the norm of the error of rescaling a product of three polynomials, before it is relinearised."""
-        secret = embedding_bound(self._degree, SECRET_PROXY, count=1)
+        secret = self._secret_embedding
         return math.sqrt(self._degree) / 2 * (1 + secret + secret**2)
 
     def key_switching(self, level: int) -> float:
@@ -102,6 +104,16 @@ class NoiseModel:
     def answer(self, level: int) -> float:
         """Bound the norm of what the last rescaling and a rotation of the key add to an answer at `level`."""
         return self.rounding + (self.key_switching(level) if self.keying.rotated else 0)
+
+    def places(self, n_records: int, eta: float, slope: float = 0.0, rho: float = 1.0) -> float:
+        """Count places as norms must: those with a record as 1, those without by what the check may overlook there.
+
+        The norm check admits |x|^2 and |v|^2 of 5 eta / 16 where no record is, of an owner who means it. A residual
+        there is at most `slope` |x| + |v|, against `rho` of a record. So columns have squared norm at most this times
+        (1 + eta)^2, and residuals at most this times rho^2.
+        """
+        absent = self.n_blocks * self._degree - n_records
+        return n_records + absent * 5 * eta / 16 * max(1.0, ((slope + 1) / rho) ** 2)
 
     @property
     def encryption_operator(self) -> float:
@@ -140,7 +152,7 @@ class NoiseModel:
     @property
     def _secret_embedding(self) -> float:
         """Bound |s|_can."""
-        return embedding_bound(self._degree, SECRET_PROXY, count=1)
+        return embedding_bound(self._degree, SECRET_PROXY, count=_MOST_ROTATIONS if self.keying.rotated else 1)
 
     @property
     def _secret_square(self) -> float:
@@ -153,9 +165,46 @@ class NoiseModel:
         relinearisation = len(self.parameters.data_primes) + 2
         conjugation = len(self.parameters.data_primes)
         automorphisms, public = 2 * (1 + self._degree.bit_length()) + 3 * 3, 1
-        rotation = 2 if self.keying.rotated else 0
+        rotation = 2 * _MOST_ROTATIONS if self.keying.rotated else 0
         count = relinearisation + conjugation + automorphisms + rotation + public
         return embedding_bound(self._degree, ERROR_PROXY, count)
+
+
+class Noiseless(NoiseModel):
+    """The same ring without the noise of any key: what is left of a bound then has no secret in it."""
+
+    @property
+    def rounding(self) -> float:
+        """Nothing: rescaling errs by a public rounding and by one times the secret; the bound keeps both."""
+        return 0.0
+
+    @property
+    def product_rounding(self) -> float:
+        """Nothing, likewise."""
+        return 0.0
+
+    def key_switching(self, level: int) -> float:
+        """Nothing."""
+        return 0.0
+
+    def answer(self, level: int) -> float:
+        """Nothing."""
+        return 0.0
+
+
+def evaluation_error(step: Any, secret: float, other: float) -> float:
+    """Bound that part of an answer's error which depends on secrets, products with public errors included.
+
+    Args:
+        step: a circuit's proof: a dataclass with a `noise` model and a `bound`, given that of the columns' error.
+        secret: bound on the columns' error that comes from encryption.
+        other: bound on the rest of it, from encoding, which depends on no secret.
+    """
+    noise: NoiseModel = step.noise
+    quiet = Noiseless(noise.parameters, noise.n_columns, noise.n_blocks, noise.keying)
+    whole: float = step.bound(secret + other)
+    public: float = replace(step, noise=quiet).bound(other)
+    return whole - public
 
 
 def embedding_bound(degree: int, proxy: float, count: int) -> float:

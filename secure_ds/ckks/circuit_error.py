@@ -57,7 +57,7 @@ class StepError:
         noise: noise of the ring and the shape of the data set.
         scales: scale of every value of the step.
         sigmoid: the cubic.
-        n_records: n.
+        places: n, and what the norm check may overlook beside it (`NoiseModel.places`).
         n_features: d.
         radius: bound on the norm of the weights.
         eta: tolerance of the norm check.
@@ -69,7 +69,7 @@ class StepError:
     noise: NoiseModel
     scales: Scales
     sigmoid: CubicSigmoid
-    n_records: int
+    places: float
     n_features: int
     radius: float
     eta: float
@@ -79,8 +79,8 @@ class StepError:
 
     def bound(self, input_error: float) -> float:
         """Bound the error of an answer, given ||d_X|| <= `input_error`, in units of the gradient sum."""
-        columns = (1 + self.eta) * math.sqrt(self.n_records) + input_error
-        in_product = self.rho * math.sqrt(self.n_records) * input_error
+        columns = (1 + self.eta) * math.sqrt(self.places) + input_error
+        in_product = self.rho * math.sqrt(self.places) * input_error
         residual = self._through_cubic(input_error) + input_error + self._residual_noise()
         packed = self._packing_noise(self.rho + residual, input_error)
         return in_product + residual * columns + packed + self._answer_noise()
@@ -89,7 +89,7 @@ class StepError:
         """Bound what the whole numbers in place of the circuit's two constants change, in units of the gradient sum."""
         in_factor = -self.sigmoid.cubic * self._noisy_z_max / self.scales.square
         in_label = self.scales.inputs / self.scales.cubic
-        return self.n_records * (1 + self.eta) * (in_factor + in_label) / 2
+        return self.places * (1 + self.eta) * (in_factor + in_label) / 2
 
     def _through_cubic(self, input_error: float) -> float:
         cubic, error = -self.sigmoid.cubic, self.radius * input_error + self._split_noise

@@ -28,7 +28,7 @@ from secure_ds.core.resources import Resources
 
 ONE: Final = Resources()
 _SUBTREES_EACH: Final = 6  # of a process, at least: so that shares differ little
-_TRACE, _GROUP_COST, _BLOCK_COST = 6, 4, 2
+_TRACE, _GROUP_COST, _BLOCK_COST = 6, 4, 3
 
 
 class LogisticEvaluator:
@@ -175,7 +175,8 @@ def share_out(n_features: int, n_blocks: int, processes: int) -> tuple[int, list
     """Return the size of a subtree in features, and each process's features: whole subtrees, in order.
 
     The last process also packs the subtrees together, which costs an automorphism each and some more for the trace; its
-    share is smaller by as much. Costs are in automorphisms of the tree: a group takes about 4 and 2 a block.
+    share is smaller by as much. Costs are in automorphisms of the tree: a group takes about 4 and 3 a block, with its
+    part of the forward pass.
 
     Args:
         n_features: features in all.

@@ -27,7 +27,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from secure_ds.ckks.bounds import NoiseModel
+from secure_ds.ckks.bounds import NoiseModel, evaluation_error
 from secure_ds.ckks.circuit import FLOAT_SLACK, NOISE_TAIL, Circuit, require_levels, require_range, round_up
 from secure_ds.ckks.circuit_error import StepError
 from secure_ds.ckks.errors import PlanRefused
@@ -231,12 +231,14 @@ def plan_logistic(
     )
     sigmoid = fit_sigmoid(radius * (1 + eta))
     noise = NoiseModel(parameters, n_columns=n_features + 2, n_blocks=n_blocks, keying=keying)
-    secret_part = noise.encryption_operator / input_scale
-    input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
+    secret = noise.encryption_operator / input_scale
+    encoding = noise.encoding_operator(n_records, input_scale) / input_scale
+    input_error = secret + encoding
     z_max = radius * (1 + eta) + radius * input_error
     rho = round_up(0.5 + sigmoid.largest_deviation(z_max))
-    answer = n_records * rho * (1 + eta)
-    numbers = (n_records, n_features, radius, eta, z_max, rho)
+    places = noise.places(n_records, eta, radius * sigmoid.steepest(z_max), rho)
+    answer = places * rho * (1 + eta)
+    numbers = (places, n_features, radius, eta, z_max, rho)
 
     def step_error(lift: int, weight_scale: int, answer_level: int) -> StepError:
         scales = compute_scales(parameters, input_scale, weight_scale, lift, sigmoid, answer_level)
@@ -244,10 +246,10 @@ def plan_logistic(
 
     largest = answer + 1 + NOISE_TAIL * max_sigma
     choices = _weight_scales(parameters, input_scale, sigmoid, largest)
-    step = _best_step([step_error(*choice, TREE_LEVEL) for choice in choices], secret_part)
+    step = _best_step([step_error(*choice, TREE_LEVEL) for choice in choices], secret)
     shorter = step_error(step.scales.lift, step.scales.weights, 0)
     is_fine = shorter.scales.answer >= _FINE_ANSWER_SCALE
-    if is_fine and shorter.bound(secret_part) <= _WORTH_A_PRIME * step.bound(secret_part):
+    if is_fine and shorter.bound(secret) <= _WORTH_A_PRIME * step.bound(secret):
         step = shorter
     beta = round_up(step.bound(input_error) + step.rounded_constants() + FLOAT_SLACK * answer)
     if beta > 1:
@@ -266,7 +268,7 @@ def plan_logistic(
         scales=step.scales,
         answer_level=step.answer_level,
         rho=rho,
-        evaluation_error=round_up(step.bound(secret_part)),
+        evaluation_error=round_up(evaluation_error(step, secret, encoding)),
         beta=beta,
     )
 
@@ -310,8 +312,8 @@ def _weight_scales(
     return fine or [(lift, scale) for lift, scale in found if scale >= _MIN_WEIGHT_SCALE]
 
 
-def _best_step(steps: list[StepError], secret_part: float) -> StepError:
-    return min(steps, key=lambda step: step.bound(secret_part))
+def _best_step(steps: list[StepError], secret: float) -> StepError:
+    return min(steps, key=lambda step: step.bound(secret))
 
 
 def _check_ranges(parameters: Parameters, radius: float, max_sigma: float) -> None:

@@ -376,7 +376,7 @@ def _error(plan: StatisticsPlan) -> float:
     switching = noise.slot_factor * math.sqrt(plan.n_blocks) * noise.key_switching(PRODUCT_LEVEL) / plan.input_scale
     left = column + math.log2(plan.group) * switching / plan.left_lift
     right = plan.group * column + (2 * plan.group - 1) * switching / plan.right_lift
-    length = math.sqrt(plan.n_records) * (1 + plan.eta)
+    length = math.sqrt(noise.places(plan.n_records, plan.eta)) * (1 + plan.eta)
     in_sums = length * right + left * (math.sqrt(plan.group) * length + right) + plan.n_records * 2.0**-53
     return in_sums + _packing_error(plan, noise) + _rotation_error(plan, noise)
 

@@ -31,8 +31,8 @@ GOLDEN = {
     "answer_level": 0,
     "answer_scale": "0x1.39ded91c20880p+46",
     "rho": "0x1.0f98400000000p+0",
-    "evaluation_error": "0x1.db8d200000000p-29",
-    "beta": "0x1.7f53a00000000p-28",
+    "evaluation_error": "0x1.db8f800000000p-29",
+    "beta": "0x1.7f55c00000000p-28",
 }
 
 

@@ -70,7 +70,7 @@ class HiddenError:
         noise: noise of the ring and the shape of the data set.
         scales: scale of every value of the step.
         activation: g.
-        n_records: n.
+        places: n, and what the norm check may overlook beside it (`NoiseModel.places`).
         n_features: d.
         n_hidden: h.
         n_outputs: c.
@@ -84,7 +84,7 @@ class HiddenError:
     noise: NoiseModel
     scales: HiddenScales
     activation: QuadraticActivation
-    n_records: int
+    places: float
     n_features: int
     n_hidden: int
     n_outputs: int
@@ -104,7 +104,7 @@ class HiddenError:
 
     def rounded_constants(self) -> float:
         """Bound what whole numbers in place of constants change, in units of the gradient sums."""
-        root, steepest = math.sqrt(self.n_records), self.activation.steepest
+        root, steepest = math.sqrt(self.places), self.activation.steepest
         residual = self.labels * root / (2 * self.scales.label)
         slope = self.activation.square / self.scales.half
         t = self.second_radius * (steepest * residual + self.rho * root * slope)
@@ -131,7 +131,7 @@ class HiddenError:
         return self._classes * self.noise.rounding / self.scales.residual
 
     def _second_sum(self, g: Size, residual: Size) -> float:
-        root = math.sqrt(self.n_records)
+        root = math.sqrt(self.places)
         return self.rho * root * g.operator + residual.operator * (self.activation.largest * root + g.frobenius)
 
     def _t(self, input_error: float, u: Size, g: Size) -> Size:
@@ -145,7 +145,7 @@ class HiddenError:
         return product.plus(self._units * (noise.product_rounding + noise.key_switching(2)) / self.scales.t)
 
     def _first_sum(self, input_error: float, t: Size) -> float:
-        root = math.sqrt(self.n_records)
+        root = math.sqrt(self.places)
         columns = self.second_radius * self.rho * self.activation.steepest * root * input_error
         return columns + t.operator * ((1 + self.eta) * root + math.sqrt(self.n_features) * input_error)
 

@@ -32,7 +32,7 @@ from functools import cached_property
 from itertools import product
 from typing import Final
 
-from secure_ds.ckks.bounds import NoiseModel
+from secure_ds.ckks.bounds import NoiseModel, evaluation_error
 from secure_ds.ckks.circuit import (
     FLOAT_SLACK,
     NOISE_TAIL,
@@ -278,13 +278,14 @@ def _plan_at(
     with_noise = (largest[0] + room, largest[1] + room)
     scales = choose_scales(parameters, input_scale, weight_scales, whole, shape.square, with_noise)
     noise = NoiseModel(parameters, n_columns=shape.n_features + 1 + shape.n_labels, n_blocks=n_blocks, keying=keying)
-    secret_part = noise.encryption_operator / input_scale
-    input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
+    secret = noise.encryption_operator / input_scale
+    encoding = noise.encoding_operator(n_records, input_scale) / input_scale
+    input_error = secret + encoding
     step = HiddenError(
         noise=noise,
         scales=scales,
         activation=activation,
-        n_records=n_records,
+        places=noise.places(n_records, eta, second_radius * activation.steepest * first_radius, rho),
         n_features=shape.n_features,
         n_hidden=shape.n_hidden,
         n_outputs=shape.n_labels,
@@ -307,7 +308,7 @@ def _plan_at(
         scales=scales,
         labels=labels,
         rho=rho,
-        evaluation_error=round_up(step.bound(secret_part)),
+        evaluation_error=round_up(evaluation_error(step, secret, encoding)),
         beta=round_up(step.bound(input_error) + step.rounded_constants() + FLOAT_SLACK * math.hypot(*largest)),
     )
 

@@ -45,7 +45,7 @@ class SoftmaxError:
     Attributes:
         noise: noise of the ring and the shape of the data set.
         scales: scale of every value of the step.
-        n_records: n.
+        places: n, and what the norm check may overlook beside it (`NoiseModel.places`).
         n_features: d.
         n_classes: c.
         radius: bound on the spectral norm of the weights, as they are cut to integers.
@@ -55,7 +55,7 @@ class SoftmaxError:
 
     noise: NoiseModel
     scales: SoftmaxScales
-    n_records: int
+    places: float
     n_features: int
     n_classes: int
     radius: float
@@ -64,8 +64,8 @@ class SoftmaxError:
 
     def bound(self, input_error: float) -> float:
         """Bound the error of an answer, given ||D|| <= `input_error`, in units of the gradient sum."""
-        records = (1 + self.eta) * math.sqrt(self.n_records)
-        in_product = self.rho * math.sqrt(self.n_records) * input_error
+        records = (1 + self.eta) * math.sqrt(self.places)
+        in_product = self.rho * math.sqrt(self.places) * input_error
         through_residual = self._residual_map * input_error * (records + math.sqrt(self.n_features) * input_error)
         switching = self._residual_noise()
         residual = self._residual_map * input_error + switching

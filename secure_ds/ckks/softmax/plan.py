@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from secure_ds.ckks.bounds import NoiseModel
+from secure_ds.ckks.bounds import NoiseModel, evaluation_error
 from secure_ds.ckks.circuit import (
     FLOAT_SLACK,
     NOISE_TAIL,
@@ -213,9 +213,11 @@ def plan_softmax(
     require_range(cut_radius <= radius + 1, "weights are cut too coarsely: take larger primes or fewer features")
     rho = round_up(labels + cut_radius / n_classes * (1 + eta))
     noise = NoiseModel(parameters, n_columns=n_features + 1 + n_classes, n_blocks=n_blocks, keying=keying)
-    secret_part = noise.encryption_operator / input_scale
-    input_error = secret_part + noise.encoding_operator(n_records, input_scale) / input_scale
-    step = SoftmaxError(noise, scales, n_records, n_features, n_classes, cut_radius, eta, rho)
+    secret = noise.encryption_operator / input_scale
+    encoding = noise.encoding_operator(n_records, input_scale) / input_scale
+    input_error = secret + encoding
+    places = noise.places(n_records, eta, cut_radius / n_classes, rho)
+    step = SoftmaxError(noise, scales, places, n_features, n_classes, cut_radius, eta, rho)
     beta = round_up(step.bound(input_error) + FLOAT_SLACK * n_records * rho * (1 + eta))
     if beta > 1:
         raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
@@ -233,6 +235,6 @@ def plan_softmax(
         scales=scales,
         first_rho=round_up(labels),
         rho=rho,
-        evaluation_error=round_up(step.bound(secret_part)),
+        evaluation_error=round_up(evaluation_error(step, secret, encoding)),
         beta=beta,
     )

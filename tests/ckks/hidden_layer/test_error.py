@@ -51,5 +51,5 @@ def test_rounded_constants_stay_within_their_bound() -> None:
 def test_the_bound_grows_with_the_error_of_the_columns_and_with_every_size() -> None:
     error = _error(hidden_plan_for(random_class_records(100, 5, 3)))
     assert error.bound(0) < error.bound(1e-9) < error.bound(2e-9)
-    for name in ("n_records", "n_hidden", "n_outputs"):
+    for name in ("places", "n_hidden", "n_outputs"):
         assert replace(error, **{name: 4 * getattr(error, name)}).bound(1e-9) > error.bound(1e-9)
