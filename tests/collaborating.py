@@ -4,6 +4,7 @@
 """
 
 import atexit
+import hashlib
 import json
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from secure_ds.ckks.profiles import FAST
 from secure_ds.client.group import consent_to, write_group_package
 from secure_ds.client.package import Package
 from secure_ds.client.statement import open_statement
+from secure_ds.client.upload_key import public_key_text
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller, Role
 from secure_ds.data.collaboration import Statement
@@ -97,12 +99,22 @@ class Joined:
         return [entry for entry in reversed(found) if entry["tenant"] == tenant]
 
 
+def upload_key_of(tenant: str) -> Ed25519PrivateKey:
+    """The one key with which a tenant's owner signs in these tests."""
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(tenant.encode()).digest())
+
+
+def named(*tenants: str) -> list[dict[str, str]]:
+    """Members as terms name them, with their keys."""
+    return [{"tenant": tenant, "upload_key": public_key_text(upload_key_of(tenant))} for tenant in tenants]
+
+
 def terms(**changes: Any) -> CollaborationCreate:
     """What the members agree on, but for the changes."""
     declared = declaration(random_records())
     agreed = {
         "name": "two hospitals",
-        "members": list(TENANTS),
+        "members": named(*TENANTS),
         "purposes": [PURPOSE, "teaching"],
         "feature_map": declared.feature_map.model_dump(mode="json"),
         "classes": list(declared.classes),
@@ -173,7 +185,7 @@ def found(
     statement = call_for(installation, owners[0], **agreed)
     made = []
     for owner, tenant, seed in zip(owners, TENANTS, seeds, strict=True):
-        key = Ed25519PrivateKey.generate()
+        key = upload_key_of(tenant)
         package = group_package(installation, statement, tenant, random_records(seed=seed), key, **limits)
         state = upload(installation, owner, package)
         assert state == "ready", state

@@ -33,6 +33,9 @@ COLLABORATION = LazyGroup(
     "collaboration",
     "Train together with other owners, under a key that none of you holds.",
     {
+        "key": Row(
+            f"{_COMMANDS}.collaboration.key:key", "Show your public upload key, by which a collaboration knows you."
+        ),
         "create": Row(
             f"{_COMMANDS}.collaboration.create:create",
             "Call for a collaboration: the custodian makes a key that no member holds.",

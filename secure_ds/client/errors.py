@@ -27,6 +27,12 @@ class InvalidUploadKey(ClientError):
     code = "invalid_upload_key"
 
 
+class KeyNotListed(ClientError):
+    """The collaboration names another upload key for the owner's tenant, or none: somebody else would speak for it."""
+
+    code = "key_not_listed"
+
+
 class InsecureAddress(ClientError):
     """A token would travel unencrypted: only https, or http on this machine, is used."""
 

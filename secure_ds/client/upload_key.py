@@ -20,6 +20,11 @@ def make_upload_key(path: Path) -> Ed25519PrivateKey:
         raise InvalidUploadKey(str(error)) from None
 
 
+def public_key_text(key: Ed25519PrivateKey) -> str:
+    """Return the public half as descriptors and terms name it: raw, hexadecimal."""
+    return key.public_key().public_bytes_raw().hex()
+
+
 def load_upload_key(path: Path) -> Ed25519PrivateKey:
     """Read a key.
 

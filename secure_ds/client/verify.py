@@ -152,7 +152,7 @@ def _agrees(passed: bool) -> str:
 
 
 def _check_owners(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
-    """Whether the custodian made the key, and every owner signed for its data set in this collaboration."""
+    """Whether the custodian made the key, and every owner signed for its data set with the key that the terms name."""
     claims = statement.predicate
     if claims.collaboration is None:
         return Check("owners", len(claims.data) == 1, "one owner, under a key of the data set's own")
@@ -169,7 +169,7 @@ def _check_owners(statement: Statement, weights: bytes, keys: PublicKeys) -> Che
     passed = (
         signed == claimed
         and all(consent.verdict == JOINED for consent in consents)
-        and all(claim.tenant in group.terms.members for claim in claims.data)
+        and all(group.terms.upload_key_of(claim.tenant) == claim.upload_key for claim in claims.data)
     )
     return Check(
         "owners", passed, f"{len(consents)} owners signed for their data in this collaboration: {_agrees(passed)}"

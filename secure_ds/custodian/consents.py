@@ -31,11 +31,11 @@ def take_consent(context: CustodianContext, message: ConsentMessage) -> ConsentR
     """
     held = held_key(context, message.dataset_id)
     envelope = message.envelope.model_dump_json().encode()
-    consent = _opened(held, envelope)
+    consent = _opened(context, held, envelope)
     known = context.journal.consent(message.dataset_id)
     if known is None or known.number < consent.number:
         _write_down(context, held, consent, envelope)
-    elif known.number != consent.number or _opened(held, known.envelope) != consent:
+    elif known.number != consent.number or _opened(context, held, known.envelope) != consent:
         raise ConsentRejected("a later consent of this data set holds; number a new one higher")
     deliver(context)
     receipt = context.keyring.sign(CERTIFICATES, receipt_of(consent), RECEIPT_TYPE)
@@ -47,7 +47,7 @@ def consent_that_holds(context: CustodianContext, held: Holding) -> tuple[Consen
     record = context.journal.consent(held.registration.dataset_id)
     if record is None:
         return None
-    consent = _opened(held, record.envelope)
+    consent = _opened(context, held, record.envelope)
     return (consent, record.envelope) if consent.verdict == JOINED else None
 
 
@@ -56,7 +56,7 @@ def partners(context: CustodianContext, held: Holding) -> frozenset[str]:
     collaboration_id = held.registration.collaboration_id
     if collaboration_id is None or consent_that_holds(context, held) is None:
         return frozenset()
-    return frozenset(held_group(context, collaboration_id)[1].terms.members)
+    return frozenset(held_group(context, collaboration_id)[1].terms.tenants)
 
 
 def require_consents(context: CustodianContext, holdings: Sequence[Holding], job_id: str) -> None:
@@ -85,21 +85,21 @@ def _refuse(context: CustodianContext, holdings: Sequence[Holding], missing: Hol
     raise ConsentMissing(f"the owner of {dataset_id} does not, or no longer, consent to the collaboration")
 
 
-def _opened(held: Holding, envelope: bytes) -> Consent:
-    """A consent of this very data set, to this very collaboration. Every failure looks alike."""
-    descriptor = held.descriptor
+def _opened(context: CustodianContext, held: Holding, envelope: bytes) -> Consent:
+    """A consent of this very data set, to this very collaboration, by the key that the terms name for its tenant."""
+    descriptor, group = held.descriptor, held.descriptor.group
+    if group is None:
+        raise ConsentRejected("the data set is under a key of its own; it cannot take part in a collaboration")
+    _, statement = held_group(context, group.collaboration_id)
+    named = statement.terms.upload_key_of(descriptor.tenant)
+    if named is None:
+        raise ConsentRejected("the data set's tenant is no member of the collaboration")
     try:
-        consent = open_consent(envelope, descriptor.upload_key)
+        consent = open_consent(envelope, named)
     except DataError as error:
         raise ConsentRejected(str(error)) from error
-    group = descriptor.group
     about = (consent.dataset_id, consent.descriptor_digest, consent.collaboration_id, consent.statement_digest)
-    if group is None or about != (
-        descriptor.dataset_id,
-        descriptor.digest,
-        group.collaboration_id,
-        group.statement_digest,
-    ):
+    if about != (descriptor.dataset_id, descriptor.digest, group.collaboration_id, group.statement_digest):
         raise ConsentRejected("the consent is about another data set, or another collaboration")
     return consent
 

@@ -1,8 +1,8 @@
 """The keys of a collaboration, made here: no member ever holds the secret one.
 
 Rules: the secret key is wrapped by the HSM under a key of the collaboration's own and leaves in no form; the statement
-names members, terms and the digest of every public file, and is signed with the key that clients have pinned; the
-public files are handed over once and kept nowhere here.
+names members with their upload keys, terms and the digest of every public file, and is signed with the key that clients
+have pinned; the public files are handed over once and kept nowhere here.
 
 What this buys depends on who runs the custodian. It must be none of the members: whoever runs it can decrypt what every
 one of them uploaded (see the threat model).
@@ -99,13 +99,14 @@ def _statement(message: GroupCreation, terms: Terms, public_key: bytes, evaluati
 
 def _announce(page: Page, statement: Statement) -> None:
     """Tell every member, in its own log."""
-    for member in statement.terms.members:
+    named = {member.tenant: member.upload_key for member in statement.terms.members}
+    for member in named:
         event_id = f"key:found/{statement.collaboration_id}/{member}"
         draft = entry(
             "key:found",
             member,
             object_id=statement.collaboration_id,
-            details={"statement": statement.digest, "members": list(statement.terms.members)},
+            details={"statement": statement.digest, "members": named},
             event_id=event_id,
         )
         page.announce(event_id, as_json(draft))

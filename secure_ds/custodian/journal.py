@@ -273,6 +273,13 @@ class Journal:
         """Count the blocks whose norm check was decrypted; of each, one bit left the custodian."""
         return self._count(checks, checks.c.dataset_id == dataset_id)
 
+    def checks_failed_of_key(self, key_id: str) -> int:
+        """Count the norm checks that failed, of all data sets under a key."""
+        query = select(func.count()).select_from(checks.join(keys, checks.c.dataset_id == keys.c.dataset_id))
+        under = func.coalesce(keys.c.collaboration_id, keys.c.dataset_id) == key_id
+        row = self._one(query.where(under, ~checks.c.passed))
+        return 0 if row is None else int(row[0])
+
     def answer(self, job_id: str, step: int) -> list[int] | None:
         """Return the stored answer of a step."""
         row = self._one(select(answers.c.answer).where(answers.c.job_id == job_id, answers.c.step == step))

@@ -2,11 +2,13 @@
 
 The worker sends two ciphertexts a block, whose right decryption is the same for every honest data set. The custodian
 decrypts them, compares, and lets one bit out. Each block gets one verdict for life, and after the first failure nothing
-more is checked. So an honest data set tells nothing, and a worker that sends something else than the check's circuit
-learns one bit a block, until the first "no" (see the threat model).
+more of the data set is checked. So an honest data set tells nothing, and a worker that sends something else than the
+check's circuit learns one bit a block, until the first "no". Under the key of a collaboration data sets are cheap to
+make: after `MAX_FAILED_CHECKS_PER_KEY` of them failed, nothing more is checked under that key (see the threat model).
 """
 
 import base64
+from typing import Final
 
 from audit.entry import Outcome
 from policies.actions import Action
@@ -22,12 +24,14 @@ from secure_ds.data.descriptor import STATISTICS, DatasetDescriptor
 from secure_ds.services.planning import norm_plan_for
 from secure_ds.wire.custodian import NormCheck, NormVerdict
 
+MAX_FAILED_CHECKS_PER_KEY: Final = 8
+
 
 def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
     """Give a block's verdict.
 
     Raises:
-        CheckRefused: the block has a verdict on other ciphertexts, or does not exist.
+        CheckRefused: the block has a verdict on other ciphertexts or does not exist, or too many checks have failed.
         CiphertextRejected: the ciphertexts are not of the check's form.
     """
     held = held_key(context, message.dataset_id)
@@ -42,8 +46,7 @@ def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
         return NormVerdict(passed=known.passed)
     if known is not None or message.block >= descriptor.n_blocks:
         raise CheckRefused("this block has its verdict already, or does not exist")
-    if context.journal.checks_made(message.dataset_id) != context.journal.checks_passed(message.dataset_id):
-        raise CheckRefused("another block of this data set has failed; nothing more is checked")
+    _require_few_failures(context, registration)
     decision = ask_policy(context, Action.KEY_CHECK, key_facts(context, held), tenant=registration.tenant)
     passed = _decrypt_and_compare(context, registration, descriptor, message.block, ciphertexts)
     event_id = f"key:check/{message.dataset_id}/{message.block}"
@@ -61,6 +64,16 @@ def check_norms(context: CustodianContext, message: NormCheck) -> NormVerdict:
         page.announce(event_id, as_json(draft))
     deliver(context)
     return NormVerdict(passed=passed)
+
+
+def _require_few_failures(context: CustodianContext, registration: Registration) -> None:
+    dataset_id, journal = registration.dataset_id, context.journal
+    if journal.checks_made(dataset_id) != journal.checks_passed(dataset_id):
+        raise CheckRefused("another block of this data set has failed; nothing more is checked")
+    if journal.checks_failed_of_key(registration.key_id) >= MAX_FAILED_CHECKS_PER_KEY:
+        raise CheckRefused(
+            f"{MAX_FAILED_CHECKS_PER_KEY} checks have failed under this collaboration's key; nothing more is checked"
+        )
 
 
 def _decrypt_and_compare(

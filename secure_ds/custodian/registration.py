@@ -4,8 +4,9 @@ The secret was sealed to the HSM with an `info` that names data set, ring and up
 for that upload key, and the limits it signs: a service that swaps the descriptor for one with wider limits would need
 the secret key to seal it again.
 
-A data set under the key of a collaboration brings no secret. It is taken where it keeps to the terms that this
-custodian signed; that its ciphertexts really are under the group's key is for the norm check to find out.
+A data set under the key of a collaboration brings no secret, so no seal vouches for its upload key. The terms that this
+custodian signed do: they name the key of every member, and a descriptor signed with any other is nobody's. That its
+ciphertexts really are under the group's key is for the norm check to find out.
 """
 
 import base64

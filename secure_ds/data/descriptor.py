@@ -57,6 +57,7 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 DatasetId = Annotated[str, Field(pattern=r"^ds_[a-z2-7]{26}$")]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+UploadKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 CkksParameters = Annotated[Parameters, PlainValidator(_parameters), PlainSerializer(Parameters.to_json)]
 
 
@@ -173,7 +174,7 @@ class DatasetDescriptor(_Closed):
     encryption: Encryption
     input_scale: str
     eta: str
-    upload_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    upload_key: UploadKey
     sealed_key: FileReference | None
     group: GroupReference | None
     evaluation_keys: tuple[KeyFile, ...]

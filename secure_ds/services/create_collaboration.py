@@ -1,7 +1,7 @@
 """Call for a collaboration: the custodian makes its keys and signs its statement; the public files are kept here.
 
 Nothing follows from being named a member: a tenant takes part with a data set that its own owner encrypted under the
-group's key, and with that owner's signed consent.
+group's key, and with that owner's consent, both signed with the upload key that the terms name for it.
 """
 
 import base64
@@ -42,7 +42,7 @@ def create_collaboration(
     """
     decision = decide(context, caller, Action.COLLABORATION_CREATE, Tenant(id=caller.principal.tenant))
     terms = _terms(body)
-    if caller.principal.tenant not in terms.members:
+    if caller.principal.tenant not in terms.tenants:
         raise InvalidTerms("your own tenant must be among the members", remedy=f"add {caller.principal.tenant}")
     once = Idempotency(caller, idempotency_key, body)
     with context.store.write() as work:
@@ -77,7 +77,7 @@ def _terms(body: CollaborationCreate) -> Terms:
         return parse_terms(
             {
                 "name": body.name,
-                "members": sorted(set(body.members)),
+                "members": [member.model_dump() for member in sorted(body.members, key=lambda each: each.tenant)],
                 "purposes": sorted(set(body.purposes)),
                 "feature_map": body.feature_map,
                 "classes": body.classes,
@@ -86,6 +86,7 @@ def _terms(body: CollaborationCreate) -> Terms:
                 "eta": eta.hex(),
                 "max_records": body.max_records,
                 "max_decryptions": body.max_decryptions,
+                "dual_evaluation_required": body.dual_evaluation_required,
             }
         )
     except (DataError, PlanRefused) as error:
@@ -120,7 +121,7 @@ def _row(context: ServiceContext, caller: Caller, statement: Statement, keys: Gr
         creator=caller.principal.id,
         name=terms.name,
         purposes=frozenset(terms.purposes),
-        members=frozenset(terms.members),
+        members=frozenset(terms.tenants),
         n_features=terms.feature_map.n_features,
         parameters=ring_name(terms.parameters),
         feature_map=terms.feature_map.map,

@@ -7,9 +7,17 @@ from pydantic import BeforeValidator, Field
 from secure_ds.wire.base import CollaborationId, DatasetId, Digest, Message, Purpose, integral_only
 from secure_ds.wire.datasets import Envelope
 
-Member = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+UploadKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="raw Ed25519 public key, hexadecimal")]
 Records = Annotated[int, Field(ge=1, le=2**24), BeforeValidator(integral_only)]
 Decryptions = Annotated[int, Field(ge=1, le=2**20), BeforeValidator(integral_only)]
+
+
+class Member(Message):
+    """Who is to take part: a tenant, and the key that signs its data sets and consents."""
+
+    tenant: Tenant
+    upload_key: UploadKey
 
 
 class CollaborationCreate(Message):
@@ -26,6 +34,7 @@ class CollaborationCreate(Message):
     profile: str = Field(min_length=1, max_length=64, description="name of the CKKS profile")
     max_records: Records = Field(description="records that a job may be on, all data sets together")
     max_decryptions: Decryptions = Field(description="noisy answers that the group's key may ever give")
+    dual_evaluation_required: bool = Field(default=False, description="every data set must demand dual evaluation")
 
 
 class TakingPart(Message):

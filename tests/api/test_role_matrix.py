@@ -25,7 +25,7 @@ from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Role
 from secure_ds.data.consent import Verdict
 from tests.api.served import Served
-from tests.collaborating import Member, call_for, group_package, terms, upload
+from tests.collaborating import Member, call_for, group_package, named, terms, upload, upload_key_of
 from tests.installation import random_records
 from tests.prepared import SETTINGS
 
@@ -49,8 +49,8 @@ class Clinic:
         package = installation.encrypt(home / "package-open", random_records(), Ed25519PrivateKey.generate())
         installation.register(owner, package, home / "package-open")
         installation.upload(owner, package)
-        statement = call_for(installation, owner, members=["clinic", "ward"])
-        shared = group_package(installation, statement, "clinic", random_records(), key := Ed25519PrivateKey.generate())
+        statement = call_for(installation, owner, members=named("clinic", "ward"))
+        shared = group_package(installation, statement, "clinic", random_records(), key := upload_key_of("clinic"))
         assert upload(installation, owner, shared) == "ready"
         self.member = Member(owner, key, shared.descriptor)
         small = package.descriptor.evaluation_keys[-1]
@@ -110,7 +110,7 @@ class Operation:
         if self.action is Action.DATASET_CREATE:
             return client.post(path, json=clinic.served.registration(tenant=tenant))
         if self.action is Action.COLLABORATION_CREATE:
-            agreed = terms(members=[tenant, "ward"]).model_dump(mode="json")
+            agreed = terms(members=named(tenant, "ward")).model_dump(mode="json")
             return client.post(path, json=agreed)
         if self.action in CONSENTS:
             _, envelope = consent_to(clinic.member.descriptor, CONSENTS[self.action], clinic.member.upload_key)

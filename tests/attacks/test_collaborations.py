@@ -9,23 +9,32 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secure_ds.ckks.keys import generate_public_key, generate_secret_key
-from secure_ds.client.errors import InvalidDeclaration, UntrustedService
-from secure_ds.client.group import consent_to
+from secure_ds.ckks.norm_check import norm_check_ciphertexts
+from secure_ds.client.errors import InvalidDeclaration, KeyNotListed, UntrustedService
+from secure_ds.client.group import consent_to, require_own_key
 from secure_ds.client.statement import open_statement
+from secure_ds.core.digest import digest_bytes
 from secure_ds.core.ids import new_id
 from secure_ds.custodian.consents import take_consent
-from secure_ds.custodian.errors import ConsentRejected
+from secure_ds.custodian.errors import CheckRefused, ConsentRejected, KeyRejected
+from secure_ds.custodian.journal import Registration
 from secure_ds.custodian.keyring import GRANTS
+from secure_ds.custodian.norms import MAX_FAILED_CHECKS_PER_KEY, check_norms
+from secure_ds.custodian.registration import register
 from secure_ds.data.collaboration import PAYLOAD_TYPE, Statement
 from secure_ds.data.consent import Consent, sign_consent
 from secure_ds.data.descriptor import parse_descriptor
+from secure_ds.data.signed import open_own_descriptor
 from secure_ds.data.signed_descriptor import sign_descriptor
 from secure_ds.services.errors import InvalidConsent, InvalidDescriptor, NotFound
+from secure_ds.services.planning import norm_plan_for
 from secure_ds.wire.collaborations import ConsentGive
-from secure_ds.wire.custodian import ConsentMessage
+from secure_ds.wire.custodian import ConsentMessage, KeyRegistration, NormCheck
 from secure_ds.wire.datasets import DatasetCreate, Envelope
-from tests.collaborating import Joined, Member, call_for, group_package, joined, upload
+from secure_ds.worker.blobs import stored_blocks
+from tests.collaborating import Joined, Member, call_for, group_package, joined, named, upload, upload_key_of
 from tests.installation import random_records
+from tests.prepared import as_text
 
 NOT_NORMALISED = "a record of block 0 is not normalised"
 
@@ -94,6 +103,87 @@ def test_nobody_consents_for_an_owner(scene: Joined) -> None:
         scene.installation.services.withdraw_from_collaboration(scene.north.owner, scene.south.dataset_id, body)
 
 
+def invented(scene: Joined, key: Ed25519PrivateKey) -> KeyRegistration:
+    """A data set "of" south that whoever runs the service makes up: its own upload key, and wide limits."""
+    in_its_name = {
+        "dataset_id": new_id("ds"),
+        "upload_key": key.public_key().public_bytes_raw().hex(),
+        "blocks": [
+            block.model_dump() | {"digest": digest_bytes(new_id("ds").encode())}
+            for block in scene.south.descriptor.blocks
+        ],
+        "limits": scene.south.descriptor.limits.model_dump(mode="json") | {"epsilon": 100.0},
+    }
+    descriptor = parse_descriptor(rfc8785.dumps(scene.south.descriptor.model_dump(mode="json") | in_its_name))
+    return KeyRegistration(owner="owner-south", envelope=envelope_of(sign_descriptor(descriptor, key)), sealed_key=None)
+
+
+def test_the_service_invents_no_data_set_of_a_member(scene: Joined) -> None:
+    """It signs what it wrote, with the key that it wrote into it. The same by south's own key is taken."""
+    custodian, service = scene.installation.custodian, Ed25519PrivateKey.generate()
+    forged = invented(scene, service)
+    with pytest.raises(KeyRejected, match="upload_key"):
+        register(custodian, forged)
+    with pytest.raises(KeyRejected, match="upload_key"):  # nor by the key of another member
+        register(custodian, invented(scene, scene.north.upload_key))
+    assert len(custodian.journal.registrations_of(scene.id)) == 2
+    register(custodian, invented(scene, scene.south.upload_key))
+    assert len(custodian.journal.registrations_of(scene.id)) == 3
+
+
+def test_a_consent_counts_by_the_key_in_the_terms_whatever_the_descriptor_says(scene: Joined) -> None:
+    """Even if a descriptor under a false key were in the custodian's journal."""
+    service = Ed25519PrivateKey.generate()
+    envelope = invented(scene, service).envelope.model_dump_json().encode()
+    descriptor = open_own_descriptor(envelope)
+    slipped_in = Registration(
+        descriptor.dataset_id, "south", "owner-south", descriptor.digest, envelope, b"", collaboration_id=scene.id
+    )
+    with scene.installation.custodian.journal.append() as page:
+        page.registered(slipped_in)
+    with pytest.raises(ConsentRejected):
+        taken(scene, Member(scene.south.owner, service, descriptor), consent_to(descriptor, "joined", service)[1])
+    taken(
+        scene,
+        Member(scene.south.owner, service, descriptor),
+        consent_to(descriptor, "joined", scene.south.upload_key)[1],
+    )
+
+
+def test_an_owner_encrypts_for_no_collaboration_that_names_another_key_for_it(scene: Joined) -> None:
+    """Terms that the service forged make another group, with a statement that the custodian signs."""
+    installation = scene.installation
+    false = [named("north")[0], named("service")[0] | {"tenant": "south"}]
+    statement = call_for(installation, scene.north.owner, members=false)
+    with pytest.raises(KeyNotListed, match="south"):
+        group_package(installation, statement, "south", random_records(), scene.south.upload_key)
+    with pytest.raises(KeyNotListed):
+        require_own_key(statement, "south", scene.south.upload_key)
+
+
+def test_the_norm_check_under_a_groups_key_says_no_a_few_times_in_all(scene: Joined) -> None:
+    """A new data set costs a member in league with the service nothing: failures are counted by key."""
+    custodian = scene.installation.custodian
+    for _ in range(MAX_FAILED_CHECKS_PER_KEY):
+        assert not check_norms(custodian, _asked(scene)).passed
+    with pytest.raises(CheckRefused, match="this collaboration's key"):
+        check_norms(custodian, _asked(scene))
+    assert custodian.journal.checks_failed_of_key(scene.id) == MAX_FAILED_CHECKS_PER_KEY
+    alone = scene.installation.ready_dataset(scene.north.owner, tenant="north")  # under another key, as ever
+    assert custodian.journal.checks_passed(alone.dataset_id) == alone.n_blocks
+
+
+def _asked(scene: Joined) -> NormCheck:
+    """A question about a new data set of south's whose answer is no."""
+    message = invented(scene, scene.south.upload_key)
+    descriptor = open_own_descriptor(message.envelope.model_dump_json().encode())
+    register(scene.installation.custodian, message)
+    blocks, plan = stored_blocks(scene.installation.context, scene.south.descriptor), norm_plan_for(descriptor)
+    found = norm_check_ciphertexts(blocks.engine(), plan, blocks.features_and_slack(0), blocks.labels(0))
+    norms, labels = as_text(found.labels), as_text(found.norms)
+    return NormCheck(dataset_id=descriptor.dataset_id, block=0, norms=norms, labels=labels)
+
+
 def test_a_withdrawal_does_not_pass_for_a_consent(scene: Joined) -> None:
     withdrawal = consent_to(scene.south.descriptor, "withdrawn", scene.south.upload_key)[1]
     with pytest.raises(InvalidConsent):
@@ -107,7 +197,7 @@ def test_records_under_the_key_of_another_group_are_refused_by_the_norm_check(sc
         foreign = generate_public_key(statement.terms.parameters, stranger)
     directory = installation.home / "blobs" / scene.id
     (directory / statement.public_key.digest.removeprefix("sha256:")).write_bytes(foreign)
-    package = group_package(installation, statement, "north", random_records(), Ed25519PrivateKey.generate())
+    package = group_package(installation, statement, "north", random_records(), scene.north.upload_key)
     assert upload(installation, scene.north.owner, package).startswith(NOT_NORMALISED)
 
 
@@ -120,7 +210,7 @@ def test_a_data_set_that_names_another_groups_statement_is_not_registered(scene:
         forged = Statement.model_validate(statement.model_dump())
         with installation.context.blobs.open(other.collaboration_id, other.public_key.digest) as stored:
             _put(installation.home / "blobs" / scene.id, other.public_key.digest, stored.read())
-        package = group_package(installation, forged, "north", random_records(), Ed25519PrivateKey.generate())
+        package = group_package(installation, forged, "north", random_records(), scene.north.upload_key)
         with pytest.raises(InvalidDescriptor):
             installation.register(scene.north.owner, package, Path())
 
@@ -146,7 +236,7 @@ def test_a_partners_ciphertexts_are_not_registered_as_ones_own(scene: Joined) ->
 def test_a_tenant_that_is_no_member_gets_no_data_set_in(scene: Joined) -> None:
     bank = scene.installation.caller("owner-bank", tenant="bank")
     with pytest.raises(InvalidDeclaration, match="tenant"):
-        group_package(scene.installation, scene.statement, "bank", random_records(), Ed25519PrivateKey.generate())
+        group_package(scene.installation, scene.statement, "bank", random_records(), upload_key_of("bank"))
     for read in (scene.installation.services.show_collaboration, scene.installation.services.show_statement):
         with pytest.raises(NotFound):
             read(bank, scene.id)

@@ -94,13 +94,21 @@ def takes_part(desk: Desk, installation: Installation, tmp_path: Path, tenant: s
     return dataset_id
 
 
-def test_two_owners_train_together_and_one_leaves(desk: Desk, installation: Installation, tmp_path: Path) -> None:
-    owner, engineer, officer = (
-        f"north/{role}" for role in (Role.DATA_OWNER, Role.ML_ENGINEER, Role.COMPLIANCE_OFFICER)
-    )
+def call_for(desk: Desk, tmp_path: Path) -> str:
+    """Each member tells its key, and north's owner calls for a collaboration."""
     (tmp_path / "map.json").write_text(json.dumps(MAP))
-    members = ("--member", "north", "--member", "south", "--purpose", "research", "--map", str(tmp_path / "map.json"))
-    called = desk(owner, "collaboration", "create", "wards", *members, *TERMS)["id"]
+    members = []
+    for tenant in ("north", "south"):
+        owner, key = f"{tenant}/{Role.DATA_OWNER}", ("--upload-key", str(tmp_path / f"{tenant}.pem"))
+        members += ["--member", f"{tenant}={desk(owner, 'collaboration', 'key', *key)['upload_key']}"]
+    asked = (*members, "--purpose", "research", "--map", str(tmp_path / "map.json"), *TERMS)
+    called: str = desk(f"north/{Role.DATA_OWNER}", "collaboration", "create", "wards", *asked)["id"]
+    return called
+
+
+def test_two_owners_train_together_and_one_leaves(desk: Desk, installation: Installation, tmp_path: Path) -> None:
+    engineer, officer = (f"north/{role}" for role in (Role.ML_ENGINEER, Role.COMPLIANCE_OFFICER))
+    called = call_for(desk, tmp_path)
     ids = [takes_part(desk, installation, tmp_path, tenant, called) for tenant in ("north", "south")]
     assert [each["id"] for each in desk(engineer, "collaboration", "ls")] == [called]
     shown = desk(engineer, "collaboration", "show", called)
@@ -131,13 +139,30 @@ def test_a_job_is_on_a_data_set_or_on_a_collaboration(shell: Shell, names: tuple
     assert outcome.code == 2 and "collaboration" in outcome.err
 
 
+def test_an_owner_sees_the_members_keys_and_takes_part_with_its_own_alone(
+    desk: Desk, shell: Shell, installation: Installation, tmp_path: Path
+) -> None:
+    called = call_for(desk, tmp_path)
+    key = desk(f"south/{Role.DATA_OWNER}", "collaboration", "key", "--upload-key", str(tmp_path / "south.pem"))
+    shown = shell("collaboration", "show", called)
+    assert f"south: {key['upload_key']}" in shown.err
+    (tmp_path / "south.pem").rename(tmp_path / "kept.pem")
+    with pytest.raises(AssertionError, match="key_not_listed"):
+        takes_part(desk, installation, tmp_path, "south", called)
+    assert not (tmp_path / "south.package").exists()
+
+
+def test_a_member_without_its_key_is_no_member(shell: Shell) -> None:
+    asked = ("--member", "north", "--purpose", "research", "--map", "breast_cancer", "--url", "http://127.0.0.1:1")
+    outcome = shell("collaboration", "create", "wards", *asked)
+    assert outcome.code == 2 and "collaboration key" in outcome.err
+
+
 def test_nothing_is_encrypted_under_a_key_that_the_custodian_did_not_vouch_for(
     desk: Desk, installation: Installation, tmp_path: Path
 ) -> None:
     owner = f"north/{Role.DATA_OWNER}"
-    (tmp_path / "map.json").write_text(json.dumps(MAP))
-    members = ("--member", "north", "--member", "south", "--purpose", "research", "--map", str(tmp_path / "map.json"))
-    called = desk(owner, "collaboration", "create", "wards", *members, *TERMS)["id"]
+    called = call_for(desk, tmp_path)
     with installation.store.read() as work:
         row = work.collaborations.get(called)
     assert row is not None

@@ -17,7 +17,7 @@ from secure_ds.custodian.groups import create_group, held_group, unwrapped_group
 from secure_ds.custodian.keyring import CERTIFICATES
 from secure_ds.data.collaboration import PAYLOAD_TYPE, parse_statement
 from secure_ds.wire.custodian import GroupCreation
-from tests.collaborating import Joined, joined
+from tests.collaborating import Joined, joined, named
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_terms_that_cannot_be_and_an_id_that_is_taken_are_refused(scene: Joined)
     for message in (
         creation(scene, collaboration_id=scene.id),
         creation(scene, called_by="bank"),
-        creation(scene, terms=terms | {"members": ["south", "north"]}),
-        creation(scene, terms=terms | {"members": ["north"]}),
+        creation(scene, terms=terms | {"members": named("south", "north")}),
+        creation(scene, terms=terms | {"members": named("north")}),
         creation(scene, terms={}),
     ):
         with pytest.raises(TermsRejected):

@@ -79,6 +79,13 @@ def test_after_one_failed_block_nothing_more_is_checked(ready: Prepared) -> None
         check_norms(custodian, question(package.descriptor, found))
 
 
+def test_a_key_of_its_own_is_judged_by_its_own_failures(ready: Prepared, uploaded: DatasetDescriptor) -> None:
+    custodian, honest = ready.installation.custodian, ciphertexts(ready, uploaded)
+    assert not check_norms(custodian, question(uploaded, NormCiphertexts(honest.labels, honest.norms))).passed
+    journal = custodian.journal
+    assert [journal.checks_failed_of_key(of.dataset_id) for of in (uploaded, ready.descriptor)] == [1, 0]
+
+
 def test_a_ready_data_set_is_checked_no_more(ready: Prepared) -> None:
     asked = question(ready.descriptor, ciphertexts(ready, ready.descriptor))
     assert check_norms(ready.installation.custodian, asked).passed  # the stored verdict

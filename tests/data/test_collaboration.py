@@ -13,13 +13,16 @@ from secure_ds.data.descriptor import DatasetDescriptor, parse_descriptor
 from secure_ds.data.errors import InvalidDescriptor, InvalidStatement
 from tests.data.descriptors import PARAMETERS, descriptor_json, digest
 
+OWN_KEY, OTHER_KEY = descriptor_json()["upload_key"], "b" * 64
+MEMBERS = [{"tenant": "clinic", "upload_key": OWN_KEY}, {"tenant": "hospital", "upload_key": OTHER_KEY}]
+
 
 def terms_json(**changes: Any) -> dict[str, Any]:
     described = descriptor_json()
     return {
         "name": "wards",
         "purposes": ["diagnosis", "research"],
-        "members": ["clinic", "hospital"],
+        "members": MEMBERS,
         "feature_map": described["feature_map"],
         "classes": described["classes"],
         "parameters": PARAMETERS.to_json(),
@@ -27,12 +30,13 @@ def terms_json(**changes: Any) -> dict[str, Any]:
         "eta": described["eta"],
         "max_records": 10_000,
         "max_decryptions": described["limits"]["max_decryptions"],
+        "dual_evaluation_required": False,
     } | changes
 
 
 def statement_json(**changes: Any) -> dict[str, Any]:
     return {
-        "format": "secure-ds/collaboration/1",
+        "format": "secure-ds/collaboration/2",
         "collaboration_id": "collab_" + "a" * 26,
         "called_by": "clinic",
         "terms": terms_json(),
@@ -75,13 +79,14 @@ def test_round_trip_is_canonical_and_one_digest() -> None:
         {"called_by": "bank"},
         {"collaboration_id": "ds_" + "a" * 26},
         {"evaluation_keys": []},
-        {"terms": terms_json(members=["hospital", "clinic"])},
-        {"terms": terms_json(members=["clinic"])},
-        {"terms": terms_json(members=["clinic", "clinic"])},
+        {"terms": terms_json(members=MEMBERS[::-1])},
+        {"terms": terms_json(members=MEMBERS[:1])},
+        {"terms": terms_json(members=MEMBERS[:1] * 2)},
+        {"terms": terms_json(members=[MEMBERS[0], MEMBERS[0] | {"tenant": "hospital"}])},
         {"terms": terms_json(purposes=[])},
         {"terms": terms_json(max_decryptions=0)},
         {"terms": terms_json(surprise=1)},
-        {"format": "secure-ds/collaboration/2"},
+        {"format": "secure-ds/collaboration/1"},
     ],
     ids=str,
 )
@@ -91,7 +96,9 @@ def test_contradictions_are_refused(changes: dict[str, Any]) -> None:
 
 
 def test_terms_say_what_is_wrong_with_them() -> None:
-    assert parse_terms(terms_json()).members == ("clinic", "hospital")
+    terms = parse_terms(terms_json())
+    assert terms.tenants == ("clinic", "hospital")
+    assert [terms.upload_key_of(tenant) for tenant in ("clinic", "hospital", "bank")] == [OWN_KEY, OTHER_KEY, None]
     with pytest.raises(InvalidStatement, match="max_records"):
         parse_terms(terms_json(max_records=0))
 
@@ -106,6 +113,8 @@ def test_a_data_set_that_keeps_to_the_terms_fits() -> None:
     ("named", "changes"),
     [
         ("tenant", {"tenant": "bank"}),
+        ("upload_key", {"upload_key": OTHER_KEY}),
+        ("upload_key", {"tenant": "hospital"}),
         ("purposes", {"limits": descriptor_json()["limits"] | {"purposes": ["marketing"]}}),
         ("max_decryptions", {"limits": descriptor_json()["limits"] | {"max_decryptions": 31}}),
         ("classes", {"classes": ["yes", "no"]}),
@@ -116,6 +125,15 @@ def test_a_data_set_that_keeps_to_the_terms_fits() -> None:
 def test_every_departure_from_the_terms_is_named(named: str, changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidStatement, match=named):
         require_fits(statement(), of_group(statement(), **changes))
+
+
+def test_dual_evaluation_is_demanded_by_all_where_the_terms_do_and_else_by_whoever_wants_it() -> None:
+    demands = {"limits": descriptor_json()["limits"] | {"dual_evaluation_required": True}}
+    strict = statement(terms=terms_json(dual_evaluation_required=True))
+    require_fits(strict, of_group(strict, **demands))
+    require_fits(statement(), of_group(statement(), **demands))
+    with pytest.raises(InvalidStatement, match="dual_evaluation_required"):
+        require_fits(strict, of_group(strict))
 
 
 def test_another_groups_statement_or_keys_do_not_fit() -> None:

@@ -7,7 +7,7 @@ import pytest
 from secure_ds.core.principal import Role
 from secure_ds.services.errors import AccessDenied, IdempotencyConflict, InvalidTerms, NotFound, StateConflict
 from secure_ds.wire.service import ExplainRequest
-from tests.collaborating import Joined, Member, group_package, joined, terms
+from tests.collaborating import Joined, Member, group_package, joined, named, terms
 from tests.installation import random_records
 
 
@@ -19,8 +19,9 @@ def scene(tmp_path: Path) -> Joined:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"members": ["south", "bank"]},
-        {"members": ["north", "north"]},
+        {"members": named("south", "bank")},
+        {"members": named("north", "north")},
+        {"members": [named("north")[0], named("north")[0] | {"tenant": "south"}]},
         {"profile": "none-such"},
         {"feature_map": {"map": "none_such"}},
         {"classes": ["only", "only"]},

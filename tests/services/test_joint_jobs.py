@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secure_ds.ckks.profiles import STATISTICS
 from secure_ds.ckks.record_grid import on_grid
 from secure_ds.client.group import consent_to
 from secure_ds.client.recheck import recheck, require_certified
+from secure_ds.client.upload_key import public_key_text
 from secure_ds.client.verify import signed_statement, verify_model
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Role
@@ -110,6 +112,14 @@ def test_a_joint_job_charges_every_owner_and_is_certified_for_all(tmp_path: Path
     assert any("none of them runs the custodian" in line for line in claims.trust)
 
 
+def by_another_key(scene: Joined, dataset_id: str) -> dict[str, Any]:
+    """What a claim would say of an owner, had somebody else signed in its name."""
+    member = next(each for each in (scene.north, scene.south) if each.dataset_id == dataset_id)
+    key = Ed25519PrivateKey.generate()
+    consent = json.loads(consent_to(member.descriptor, "joined", key)[1])
+    return {"upload_key": public_key_text(key), "consent": consent}
+
+
 def test_a_certificate_without_an_owners_own_signature_does_not_verify(scene: Joined) -> None:
     job = scene.submit()
     scene.installation.run()
@@ -124,6 +134,7 @@ def test_a_certificate_without_an_owners_own_signature_does_not_verify(scene: Jo
         [first.model_copy(update={"consent": withdrawn}), second],
         [first, second.model_copy(update={"consent": first.consent})],
         [first.model_copy(update={"consent": None}), second],
+        [first, second.model_copy(update=by_another_key(scene, second.id))],
     ):
         predicate = honest.predicate.model_copy(update={"data": data})
         changed = honest.model_copy(update={"predicate": predicate}).model_dump(mode="json", by_alias=True)

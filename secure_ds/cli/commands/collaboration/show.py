@@ -3,6 +3,7 @@
 import click
 
 from secure_ds.cli.connection import Session, connected
+from secure_ds.cli.members import note_members
 from secure_ds.cli.printing import Printer
 from secure_ds.client.statement import open_statement
 from secure_ds.wire.collaborations import CollaborationView
@@ -22,6 +23,7 @@ def show(session: Session, collaboration_id: str) -> None:
     pinned = session.trust.pinned(session.profile.url)
     statement = open_statement(session.client.statement(collaboration_id), pinned)
     print_collaboration(session.printer, view)
+    note_members(session.printer, statement)
     session.printer.note(f"The custodian's statement {statement.digest} is signed with the pinned certificate key.")
 
 

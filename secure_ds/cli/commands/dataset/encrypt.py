@@ -5,15 +5,15 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
-from secure_ds.cli.commands.dataset.options import upload_key_option, upload_key_path
+from secure_ds.cli.commands.dataset.options import own_upload_key, upload_key_option
 from secure_ds.cli.connection import Session, connected
+from secure_ds.cli.members import note_members
 from secure_ds.cli.progress import counted
 from secure_ds.client.declaration import read_declaration
 from secure_ds.client.group import fetch_group, write_group_package
 from secure_ds.client.own_statistics import results_key as own_key
 from secure_ds.client.owner import sealing_key
 from secure_ds.client.package import write_package
-from secure_ds.client.upload_key import load_upload_key, make_upload_key
 from secure_ds.core.private_keys import public_point
 from secure_ds.data.descriptor import RECORDS, STATISTICS, Content
 
@@ -66,7 +66,9 @@ def encrypt(
     else. The service is not asked anything.
 
     With --collaboration no key is made: the group's statement and public key are fetched, and checked against the
-    pinned keys. Whoever runs the custodian can then read these records, and must be none of the members.
+    pinned keys, and your upload key against the one that the statement names for your tenant. Compare the members' keys
+    (`collaboration show`) over another channel first. Whoever runs the custodian can then read these records, and must
+    be none of the members.
 
     \b
     Example:
@@ -76,16 +78,17 @@ def encrypt(
         raise click.UsageError("--statistics and --results-key are for a data set with a key of its own")
     file = read_declaration(declaration)
     pinned = session.trust.pinned(session.profile.url)
-    key_file = upload_key_path(upload_key)
-    key = load_upload_key(key_file) if key_file.exists() else make_upload_key(key_file)
+    key = own_upload_key(upload_key)
     loaded, declared = file.read_records(records), file.declaration()
+    group = None if collaboration is None else fetch_group(session.client, collaboration, pinned)
+    if group is not None:
+        note_members(session.printer, group[0])
     with counted("encrypting", "files") as progress:
-        if collaboration is None:
+        if group is None:
             point = public_point(own_key(results_key)) if results_key else None
             content: Content = STATISTICS if statistics else RECORDS
             descriptor = write_package(out, loaded, declared, sealing_key(pinned), key, progress, point, content)
         else:
-            group = fetch_group(session.client, collaboration, pinned)
             descriptor = write_group_package(out, loaded, declared, *group, key, progress)
     size = sum(blob.bytes for blob in (*descriptor.evaluation_keys, *descriptor.blocks))
     written = Encrypted(dataset_id=descriptor.dataset_id, package=str(out), descriptor=descriptor.digest, bytes=size)

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secure_ds.cli.profile import config_directory
+from secure_ds.client.upload_key import load_upload_key, make_upload_key
 from secure_ds.data.declared import declared_feature_map, declared_names
 from secure_ds.data.feature_maps import FeatureMap, parse_feature_map
 
@@ -19,6 +21,16 @@ upload_key_option = click.option(
 def upload_key_path(chosen: Path | None) -> Path:
     """Return where the owner's signing key is."""
     return chosen or config_directory(os.environ) / "upload_key.pem"
+
+
+def own_upload_key(chosen: Path | None) -> Ed25519PrivateKey:
+    """Return the owner's signing key, made where there is none yet.
+
+    Raises:
+        InvalidUploadKey: it cannot be read or made.
+    """
+    path = upload_key_path(chosen)
+    return load_upload_key(path) if path.exists() else make_upload_key(path)
 
 
 def feature_map_of(name: str) -> FeatureMap:
