@@ -92,7 +92,7 @@ def test_who_asked_reads_the_networks_outputs_and_nobody_else_does(asked: Asked)
     assert np.abs(found - exact(NETWORK, X)).max() <= PLAN.error
     with generate_secret_key(PLAN.parameters) as other:
         read = decrypt_slots(PLAN.parameters, other, asked.answers(done)[0], **place)
-    assert np.abs(read.real).min() > 1 or np.abs(read.real).max() > 1e3  # another key reads noise
+    assert np.median(np.abs(read.real)) > 10  # another key reads noise: hundreds, where an output is near one
     for caller in (asked.installation.caller("eve", Role.ML_ENGINEER), asked.ready.owner):
         with pytest.raises(AccessDenied):
             asked.services.download_prediction_file(caller, view.id, done.outputs[0])
