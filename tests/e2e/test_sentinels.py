@@ -41,6 +41,14 @@ def test_a_planted_trace_is_found(leak: str) -> None:
     assert RECORDS.find(NOISE[:1003] + LEAKS[leak] + NOISE[1003:5000]) != []
 
 
+def test_a_lone_number_of_the_grid_counts_where_it_cannot_come_about_by_chance() -> None:
+    grid = np.array([[699.0, -1234.0, 3071.0]]) / 4096
+    traces, (first, second, _) = Sentinels(record_traces(grid, SCALE)), (value.tobytes() for value in grid[0])
+    assert traces.find(NOISE[:1003] + first + NOISE[1003:5000]) == ["weak <f8 0.170654296875"]
+    assert traces.find(NOISE[:1003] + first + NOISE[1003:]) == []  # as five of 344 did in 1.2 GB of residues
+    assert len(traces.find(NOISE[:1003] + first + NOISE[1003:2000] + second + NOISE[2000:])) == 2
+
+
 def test_a_planted_secret_key_is_found() -> None:
     with generate_secret_key(FAST.parameters) as key:
         packed = key.to_bytes()
