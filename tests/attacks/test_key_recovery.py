@@ -148,7 +148,7 @@ def test_the_plans_noise_alone_defeats_the_attack(
     """Even a custodian that gave away all coefficients of two steps, with its noise on them, would keep the key."""
     releases = []
     for ciphertext, _ in two_steps:
-        noise = sample_discrete_gaussian(hands.plan.noise_variance, secret.size)
+        noise = sample_discrete_gaussian(hands.plan.releases(0)[0].variances[0], secret.size)
         releases.append(Release(ciphertext, decrypt_everything(hands, secret, ciphertext, noise)))
     assert agreement(Attacker(hands.plan).recover(releases), secret) <= BY_CHANCE
 
@@ -185,7 +185,7 @@ def test_released_noise_is_what_the_plan_promised(
         exact = decrypt_everything(hands, secret, ciphertext, [0] * secret.size)
         deviation = hands.plan.sigma * hands.plan.circuit.answer_scale
         for position, value in zip(hands.plan.circuit.positions, answer, strict=True):
-            error = value * hands.plan.release_step - exact[position]
+            error = value * hands.plan.releases(0)[0].step - exact[position]
             assert 0 < abs(error) < 12 * deviation
     assert hands.plan.statistical_bits >= FAST.statistical_bits - BITS_FOR_MORE_ANSWERS
 
@@ -203,7 +203,7 @@ def test_the_stated_limit_a_dishonest_worker_has_the_key_itself_decrypted(hands:
     crafted = honest[: len(honest) - 2 * len(body)] + bytes(len(body)) + body
     hands.evaluate = lambda: crafted  # type: ignore[method-assign]
     answer = hands.carry_out()
-    read = [round(value * hands.plan.release_step / factor) for value in answer]
+    read = [round(value * hands.plan.releases(0)[0].step / factor) for value in answer]
     assert read == secret[list(circuit.positions)].tolist()
 
 
@@ -211,5 +211,5 @@ def best_guess(plan: LogisticPlan, answer: Sequence[int]) -> list[int]:
     """All N coefficients as well as the attacker can know them."""
     guess = [0] * plan.circuit.parameters.poly_modulus_degree
     for position, value in zip(plan.circuit.positions, answer, strict=True):
-        guess[position] = value * plan.release_step
+        guess[position] = value * plan.releases(0)[0].step
     return guess

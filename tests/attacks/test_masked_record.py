@@ -97,7 +97,7 @@ def test_the_attack_reads_a_record_through_the_noise(attacked: Hands) -> None:
 
     The victim's residual is 1/2 at the first step, so the signal is some 40 deviations of the noise, on 4 coordinates.
     """
-    released = [value * attacked.plan.release_step for value in attacked.answers[0]]
+    released = [value * attacked.plan.releases(0)[0].step for value in attacked.answers[0]]
     gradient = unpack(released, attacked.plan.circuit) / FACTOR
     records = random_records()
     features = attacked.descriptor.feature_map.apply(records)[VICTIM]

@@ -68,7 +68,7 @@ class Job:
     def drawn_noise(self) -> list[list[int]]:
         """The noise of every step, drawn once more from the same bits."""
         bits, count = random.Random(SEED), self.X.shape[1]
-        return [sample_discrete_gaussian(self.plan.noise_variance, count, bits) for _ in self.answers]
+        return [sample_discrete_gaussian(self.plan.releases(0)[0].variances[0], count, bits) for _ in self.answers]
 
     def silence(self) -> list[list[int]]:
         """No noise at all, in the same shape."""

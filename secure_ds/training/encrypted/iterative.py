@@ -9,6 +9,7 @@ Rules kept here:
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -42,7 +43,7 @@ class IterativePlan(EncryptedPlan):
 
     @abstractmethod
     def sums(self, step: int) -> tuple[PackedSums, ...]:
-        """Return the packed ciphertexts of a step."""
+        """Return the packed ciphertexts of a step: of the first, or of any later one, which are all alike."""
 
     @property
     def statistical_bits(self) -> float:
@@ -57,7 +58,7 @@ class IterativePlan(EncryptedPlan):
 
     def releases(self, step: int) -> tuple[Release, ...]:
         """Return the form of every ciphertext of a step: packed sums, all with the same noise in their units."""
-        return tuple(self._release(part) for part in self.sums(step))
+        return self._forms[min(step, 1)]
 
     def mean_gradients(self, answers: Answers) -> list[FloatArray]:
         """Return what answers say of the mean gradient, a flat array for each step.
@@ -76,6 +77,12 @@ class IterativePlan(EncryptedPlan):
             "noise_variances": [str(release.variances[0]) for release in last],
             "release_steps": [str(release.step) for release in last],
         }
+
+    @cached_property
+    def _forms(self) -> tuple[tuple[Release, ...], tuple[Release, ...]]:
+        """Of the first step, and of a later one: kept, for the weights of a step are worked out from all answers."""
+        first, later = (tuple(self._release(part) for part in self.sums(step)) for step in (0, 1))
+        return first, later
 
     def _release(self, part: PackedSums) -> Release:
         count, (variance, step) = len(part.positions), self._noise(part.scale)
@@ -101,9 +108,10 @@ def check_overrides(request: PlanRequest, allowed: frozenset[str], what: str) ->
     require(not foreign, f"{what} has no setting {', '.join(sorted(foreign))}")
 
 
-def check_descent(learning_rate: float, momentum: float) -> None:
-    """Refuse senseless settings of momentum descent. Raises `PlanRefused`, ``out_of_range``."""
-    require(0 < learning_rate <= 100_000, f"learning_rate must be in (0, 100000], got {learning_rate}")
+def check_descent(learning_rate: float, momentum: float, largest: float) -> None:
+    """Refuse senseless settings of momentum descent, such as a learning rate above the largest. Raises `PlanRefused`,
+    ``out_of_range``."""
+    require(0 < learning_rate <= largest, f"learning_rate must be in (0, {largest:.0f}], got {learning_rate}")
     require(0 <= momentum < 1, f"momentum must be in [0, 1), got {momentum}")
 
 

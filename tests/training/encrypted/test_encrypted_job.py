@@ -23,7 +23,7 @@ def test_an_encrypted_job_equals_its_twin_up_to_one_step_of_the_public_grid() ->
     (release,) = made.releases(0)
     for _ in range(made.steps):
         weights = made.state_after(answers)
-        drawn = sample_discrete_gaussian(made.noise_variance, N_FEATURES, noise)
+        drawn = sample_discrete_gaussian(release.variances[0], N_FEATURES, noise)
         released = decrypt_released(
             made.circuit.parameters,
             ring.secret_key,

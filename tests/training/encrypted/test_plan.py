@@ -92,7 +92,7 @@ def test_a_plan_keeps_its_promises(n: int, d: int, epsilon: float, steps: int, r
     assert made.sensitivity == k * made.circuit.sensitivity or steps == 1
     assert made.sigma <= made.circuit.max_sigma
     assert made.sigma >= flooding_sigma(made.circuit, LEAST_BITS, data.max_decryptions)
-    assert made.noise_variance >= (made.sigma * made.circuit.answer_scale) ** 2 * (1 - 1e-12) >= 2**56
+    assert made.releases(0)[0].variances[0] >= (made.sigma * made.circuit.answer_scale) ** 2 * (1 - 1e-12) >= 2**56
 
 
 def test_the_first_step_costs_less_than_a_later_one() -> None:
@@ -131,11 +131,13 @@ def test_small_epsilon_gets_a_circuit_with_more_room() -> None:
 
 def test_answers_are_rounded_to_a_1024th_of_sigma() -> None:
     made = plan()
-    step = made.release_step / made.circuit.answer_scale
-    assert step == pytest.approx(made.sigma / 1024, rel=1e-6)
-    for integer in (0, 5, -5, made.release_step // 2, -made.release_step, 123 * made.release_step + 1, -(10**20)):
-        back = made.from_release_grid(made.releases(0)[0].to_grid(integer)) * made.circuit.answer_scale
-        assert abs(back - integer) <= made.release_step / 2 + abs(integer) * 1e-15
+    (form,) = made.releases(0)
+    assert form.step / form.scale == pytest.approx(made.sigma / 1024, rel=1e-6)
+    for integer in (0, 5, -5, form.step // 2, -form.step, 123 * form.step + 1, -(10**20)):
+        (back, *_) = (
+            made.mean_gradient(0, made.facts.n_features * [form.to_grid(integer)]) * made.normaliser * form.scale
+        )
+        assert abs(back - integer) <= form.step / 2 + abs(integer) * 1e-15
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_more_steps_than_decryptions_are_refused() -> None:
 
 
 def test_a_noise_grid_that_is_too_coarse_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secure_ds.training.encrypted.logistic.plan.MIN_SIGMA_ON_GRID", 1 << 90)
+    monkeypatch.setattr("secure_ds.training.encrypted.iterative.MIN_SIGMA_ON_GRID", 1 << 90)
     with pytest.raises(PlanRefused) as refused:
         plan()
     assert refused.value.reason == "noise_grid_too_coarse"

@@ -7,7 +7,7 @@ Rules kept here:
    it towards zero to integers (`secure_ds.ckks.weights.quantise`), which never lengthens it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import fsum, sqrt
 
 import numpy as np
@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 _INSIDE = 1 - 2.0**-40  # keeps the norm at most R after the last rounding
 
 
-def weights_after(settings: Settings, n_features: int, gradients: Iterable[Sequence[float]]) -> FloatArray:
+def weights_after(settings: Settings, n_features: int, gradients: Iterable[FloatArray]) -> FloatArray:
     """Return the weights that follow from the first mean gradients of a job.
 
     Heavy ball: u <- momentum * u + g, w <- project(w - learning_rate * u), from w = u = 0.
@@ -36,7 +36,7 @@ def weights_after(settings: Settings, n_features: int, gradients: Iterable[Seque
     weights = np.zeros(n_features)
     velocity = np.zeros(n_features)
     for gradient in gradients:
-        velocity = settings.momentum * velocity + np.array(gradient)
+        velocity = settings.momentum * velocity + gradient
         weights = project(weights - settings.learning_rate * velocity, settings.radius)
     return weights
 

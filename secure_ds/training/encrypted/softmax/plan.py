@@ -33,6 +33,7 @@ from secure_ds.training.encrypted.softmax.rule import SoftmaxSettings, settings_
 from secure_ds.training.encrypted.softmax.update import weights_after
 
 SETTINGS: Final = frozenset({"steps", "radius", "learning_rate", "momentum"})
+LARGEST_LEARNING_RATE: Final = 100_000.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _settings(facts: JobFacts, request: PlanRequest, units: int) -> SoftmaxSetti
     rule = settings_for(facts.n_records, facts.n_features, facts.n_classes, units, facts.records_per_person)
     settings = replace(rule, **request.overrides)
     require_steps(facts, settings.steps)
-    check_descent(settings.learning_rate, settings.momentum)
+    check_descent(settings.learning_rate, settings.momentum, LARGEST_LEARNING_RATE)
     return settings
 
 

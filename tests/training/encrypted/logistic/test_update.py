@@ -54,14 +54,14 @@ def test_golden_weights() -> None:
     """Only the numbers that weights depend on, so that no change elsewhere moves the golden value."""
     settings = Settings(steps=3, radius=4.0, learning_rate=14.0, momentum=0.9)
     answers = [[100, -2000, 77], [31, 40, -59], [3, 1, 4000]]
-    weights = weights_after(settings, 3, [[value * 7 / 1000 / 100 for value in answer] for answer in answers])
+    weights = weights_after(settings, 3, [np.array(answer) * 7 / 1000 / 100 for answer in answers])
     expected = ["-0x1.948f57e260a62p-3", "0x1.95d21dc32406fp+1", "-0x1.372656cc34e72p+1"]  # by plain Python floats
     assert [w.hex() for w in weights.tolist()] == expected
     assert state_digest(weights) == "sha256:91b1ba9e2ad29b210fd2190f9ba75106d86782fb9712389eed4ad9825273121a"
 
 
 def test_an_answer_of_the_wrong_length_is_refused() -> None:
-    with pytest.raises(ValueError, match="6 integers, one per feature, got 5"):
+    with pytest.raises(ValueError, match="an answer has 6 integers, got 5"):
         PLAN.state_after([[1, 2, 3, 4, 5]])
 
 
