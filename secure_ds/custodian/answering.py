@@ -9,7 +9,6 @@ import base64
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from audit.entry import Outcome
 from policies.actions import Action
 from secure_ds.ckks.decryption import decrypt_released, decrypt_rounded
 from secure_ds.ckks.errors import DecryptionFailed, MalformedCiphertext
@@ -18,7 +17,7 @@ from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.secret_key import SecretKey
 from secure_ds.core.digest import digest_bytes
 from secure_ds.custodian.confirmation import require_confirmed
-from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry, log_now
+from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry
 from secure_ds.custodian.errors import (
     CiphertextRejected,
     FenceStale,
@@ -33,7 +32,7 @@ from secure_ds.custodian.grants import (
     require_allowed,
     require_within_limits,
 )
-from secure_ds.custodian.held_keys import Holding, require_not_rotated, unwrapped
+from secure_ds.custodian.held_keys import Holding, log_refused_use, require_not_rotated, unwrapped
 from secure_ds.custodian.journal import Confirmation, Spend
 from secure_ds.jobs.evaluation import Attestation
 from secure_ds.training.encrypted.least_squares.sealed import sealed_answer
@@ -90,15 +89,7 @@ def _stored_answer(
     if spend.ciphertext_digest != digest:
         details = {"step": question.step, "code": StepConflict.code, "asked": digest, "paid": spend.ciphertext_digest}
         for held in holdings:
-            refused = entry(
-                Action.KEY_USE,
-                held.registration.tenant,
-                outcome=Outcome.DENIED,
-                dataset_id=held.registration.dataset_id,
-                job_id=question.job_id,
-                details=details,
-            )
-            log_now(context, refused)
+            log_refused_use(context, held, question.job_id, details)
         raise StepConflict("this step was paid for with another ciphertext; it has one answer")
     return context.journal.answer(question.job_id, question.step)
 

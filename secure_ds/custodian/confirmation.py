@@ -7,17 +7,15 @@ keep attestations back, and so have nothing answered; not make one up.
 
 from collections.abc import Sequence
 
-from audit.entry import Outcome
-from policies.actions import Action
 from secure_ds.core.evaluators import too_few_evaluators
-from secure_ds.custodian.context import CustodianContext, entry, log_now
+from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.errors import (
     CustodianRefusal,
     EvaluationConflict,
     EvaluationUnconfirmed,
     EvaluatorsMissing,
 )
-from secure_ds.custodian.held_keys import Holding
+from secure_ds.custodian.held_keys import Holding, log_refused_use
 from secure_ds.jobs.evaluation import Attestation, Evaluation, Verdict, judge, valid
 from secure_ds.training.encrypted.plan import EncryptedPlan
 from secure_ds.wire.custodian import StepQuestion
@@ -65,13 +63,5 @@ def _refused(
         "others": [{"domain": domain, "ciphertext": digest} for domain, digest in verdict.others],
     }
     for held in holdings:
-        refused = entry(
-            Action.KEY_USE,
-            held.registration.tenant,
-            outcome=Outcome.DENIED,
-            dataset_id=held.registration.dataset_id,
-            job_id=evaluation.job_id,
-            details=details,
-        )
-        log_now(context, refused)
+        log_refused_use(context, held, evaluation.job_id, details)
     return refusal

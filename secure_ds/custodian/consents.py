@@ -7,13 +7,11 @@ that keeps a withdrawal to itself is found out at once.
 
 from collections.abc import Sequence
 
-from audit.entry import Outcome
-from policies.actions import Action
 from secure_ds.core.digest import digest_bytes
-from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry, log_now
+from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry
 from secure_ds.custodian.errors import ConsentMissing, ConsentRejected
 from secure_ds.custodian.groups import held_group
-from secure_ds.custodian.held_keys import Holding, held_key
+from secure_ds.custodian.held_keys import Holding, held_key, log_refused_use
 from secure_ds.custodian.journal import ConsentRecord
 from secure_ds.custodian.keyring import CERTIFICATES
 from secure_ds.data.consent import JOINED, RECEIPT_TYPE, Consent, open_consent, receipt_of
@@ -73,15 +71,7 @@ def require_consents(context: CustodianContext, holdings: Sequence[Holding], job
 def _refuse(context: CustodianContext, holdings: Sequence[Holding], missing: Holding, job_id: str) -> None:
     dataset_id = missing.registration.dataset_id
     for held in holdings:
-        refused = entry(
-            Action.KEY_USE,
-            held.registration.tenant,
-            outcome=Outcome.DENIED,
-            dataset_id=held.registration.dataset_id,
-            job_id=job_id,
-            details={"code": ConsentMissing.code, "missing_of": dataset_id},
-        )
-        log_now(context, refused)
+        log_refused_use(context, held, job_id, {"code": ConsentMissing.code, "missing_of": dataset_id})
     raise ConsentMissing(f"the owner of {dataset_id} does not, or no longer, consent to the collaboration")
 
 

@@ -10,13 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from audit.entry import Outcome
 from hsm.errors import EnvelopeRejected
 from policies.actions import Action
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.custodian.confirmation import require_evaluators
 from secure_ds.custodian.consents import require_consents
-from secure_ds.custodian.context import CustodianContext, ask_policy, entry, log_now
+from secure_ds.custodian.context import CustodianContext, ask_policy
 from secure_ds.custodian.errors import (
     DataMismatch,
     GrantInvalid,
@@ -26,7 +25,7 @@ from secure_ds.custodian.errors import (
     PlanMismatch,
 )
 from secure_ds.custodian.facts import key_facts
-from secure_ds.custodian.held_keys import Holding, held_keys, norms_passed, require_not_rotated
+from secure_ds.custodian.held_keys import Holding, held_keys, log_refused_use, norms_passed, require_not_rotated
 from secure_ds.custodian.keyring import GRANTS
 from secure_ds.data.descriptor import parse_descriptor
 from secure_ds.privacy.errors import PrivacyError
@@ -165,15 +164,7 @@ def _refuse_limit(
     dataset_id = exceeded.registration.dataset_id
     for held in holdings:
         details = {"code": LimitExceeded.code, **(figures if held is exceeded else {"exceeded_of": dataset_id})}
-        refused = entry(
-            "key:use",
-            held.registration.tenant,
-            outcome=Outcome.DENIED,
-            dataset_id=held.registration.dataset_id,
-            job_id=job_id,
-            details=details,
-        )
-        log_now(context, refused)
+        log_refused_use(context, held, job_id, details)
     raise LimitExceeded(f"the limits that the owner of {dataset_id} signed do not cover this")
 
 

@@ -1,10 +1,12 @@
 """Keys in custody: found, and opened for the length of a block."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from audit.entry import Outcome
+from policies.actions import Action
 from secure_ds.ckks.secret_key import SecretKey
-from secure_ds.custodian.context import CustodianContext
+from secure_ds.custodian.context import CustodianContext, entry, log_now
 from secure_ds.custodian.errors import KeyRotated, KeyUnknown
 from secure_ds.custodian.groups import unwrapped_group
 from secure_ds.custodian.journal import Registration
@@ -34,6 +36,21 @@ def held_key(context: CustodianContext, dataset_id: str) -> Holding:
 def held_keys(context: CustodianContext, dataset_ids: Iterable[str]) -> tuple[Holding, ...]:
     """Return the holdings of a job's data sets, in the order of their ids. Raises `KeyUnknown`."""
     return tuple(held_key(context, dataset_id) for dataset_id in sorted(set(dataset_ids)))
+
+
+def log_refused_use(
+    context: CustodianContext, held: Holding, job_id: str | None, details: Mapping[str, object]
+) -> None:
+    """Tell the tenant of a data set in a job that the use of its key was refused."""
+    refused = entry(
+        Action.KEY_USE,
+        held.registration.tenant,
+        outcome=Outcome.DENIED,
+        dataset_id=held.registration.dataset_id,
+        job_id=job_id,
+        details=details,
+    )
+    log_now(context, refused)
 
 
 def unwrapped(context: CustodianContext, registration: Registration) -> SecretKey:
