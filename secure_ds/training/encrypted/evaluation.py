@@ -6,9 +6,10 @@ Rules kept here:
 3. Data sets are loaded in the order of the plan's facts, block by block; no block mixes two of them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -60,17 +61,32 @@ class _Logistic:
         return [self._evaluator.step(quantise(state, self._plan.circuit))]
 
 
-class _Softmax:
-    def __init__(self, plan: SoftmaxPlan, parts: Sequence[EncryptedBlocks]) -> None:
+class _InOneProcess(ABC):
+    """Holds every column of every data set at once."""
+
+    def __init__(self, plan: Any, parts: Sequence[EncryptedBlocks], _: Resources) -> None:
         self._plan = plan
-        self._evaluator = SoftmaxEvaluator(parts[0].engine(), plan.circuit)
+        self._evaluator = self._made(parts[0].engine())
         for part in parts:
             for block in range(part.descriptor.n_blocks):
                 self._evaluator.load_block(part.features(block), part.labels(block))
 
     @property
     def timings(self) -> dict[str, float]:
-        return self._evaluator.timings
+        timings: dict[str, float] = self._evaluator.timings
+        return timings
+
+    @abstractmethod
+    def _made(self, engine: Engine) -> Any:
+        """Return the evaluator of the plan's circuit."""
+
+
+class _Softmax(_InOneProcess):
+    _plan: SoftmaxPlan
+    _evaluator: SoftmaxEvaluator
+
+    def _made(self, engine: Engine) -> SoftmaxEvaluator:
+        return SoftmaxEvaluator(engine, self._plan.circuit)
 
     def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
         plan, circuit = self._plan, self._plan.circuit
@@ -78,17 +94,12 @@ class _Softmax:
         return self._evaluator.step(weights)
 
 
-class _HiddenLayer:
-    def __init__(self, plan: HiddenLayerPlan, parts: Sequence[EncryptedBlocks]) -> None:
-        self._plan = plan
-        self._evaluator = HiddenLayerEvaluator(parts[0].engine(), plan.circuit)
-        for part in parts:
-            for block in range(part.descriptor.n_blocks):
-                self._evaluator.load_block(part.features(block), part.labels(block))
+class _HiddenLayer(_InOneProcess):
+    _plan: HiddenLayerPlan
+    _evaluator: HiddenLayerEvaluator
 
-    @property
-    def timings(self) -> dict[str, float]:
-        return self._evaluator.timings
+    def _made(self, engine: Engine) -> HiddenLayerEvaluator:
+        return HiddenLayerEvaluator(engine, self._plan.circuit)
 
     def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
         return self._evaluator.step(*quantise_network(self._plan.network(state), self._plan.circuit))
@@ -109,12 +120,18 @@ class _Rotated:
         return [self._rotation.apply(ciphertext) for ciphertext in self._evaluator.step(state)]
 
 
+def _least_squares(
+    plan: LeastSquaresPlan, parts: Sequence[EncryptedBlocks], resources: Resources
+) -> LeastSquaresEvaluator:
+    return LeastSquaresEvaluator(plan, parts, min(resources.processes, len(plan.circuit.parts)))
+
+
 _EVALUATORS: Final[dict[type[EncryptedPlan], Callable[..., StepEvaluator]]] = {
     LogisticPlan: _Logistic,
-    SoftmaxPlan: lambda plan, parts, _: _Softmax(plan, parts),
-    LeastSquaresPlan: lambda plan, parts, _: LeastSquaresEvaluator(plan, parts),
-    OwnStatisticsPlan: lambda plan, parts, _: LeastSquaresEvaluator(plan, parts),
-    HiddenLayerPlan: lambda plan, parts, _: _HiddenLayer(plan, parts),
+    SoftmaxPlan: _Softmax,
+    LeastSquaresPlan: _least_squares,
+    OwnStatisticsPlan: _least_squares,
+    HiddenLayerPlan: _HiddenLayer,
 }
 _WORTH_A_PROCESS: Final = 10.0  # seconds of a job on one core
 

@@ -2,11 +2,10 @@
 
 Rules kept here:
 1. Ciphertexts are the same bytes for any number of processes: each is a pure function of files and plan.
-2. More than one process only where the work is worth starting them, and never more than there is memory for.
+2. A changed file stops the evaluation, in whatever process it is read.
 """
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -22,25 +21,23 @@ from secure_ds.training.encrypted.blocks import EncryptedBlocks
 from secure_ds.training.encrypted.facts import JobFacts
 from secure_ds.training.encrypted.least_squares.plan import LeastSquaresPlan, circuit_for
 
-_WORTH_A_PROCESS: Final = 10.0  # seconds of one core
 _START: Final = f"{__name__}:start"
 
 
 class LeastSquaresEvaluator:
     """Evaluates the one step of a plan."""
 
-    def __init__(self, plan: LeastSquaresPlan, parts: Sequence[EncryptedBlocks], processes: int | None = None) -> None:
+    def __init__(self, plan: LeastSquaresPlan, parts: Sequence[EncryptedBlocks], processes: int = 1) -> None:
         """Prepare.
 
         Args:
             plan: the plan.
             parts: the files of its data sets, in the order of the plan's facts.
-            processes: how many; by default one a core, and fewer where there is little to do.
+            processes: how many.
         """
         self.timings: dict[str, float] = {}
         self._plan, self._parts = plan, parts
-        worth = max(1, int(plan.seconds_estimate / _WORTH_A_PROCESS))
-        self._processes = processes or min(len(os.sched_getaffinity(0)), worth, len(plan.circuit.parts))
+        self._processes = processes
 
     def step(self, state: npt.NDArray[np.float64]) -> list[bytes]:
         """Return the ciphertexts of the statistics; the weights do not matter."""
