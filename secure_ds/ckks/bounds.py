@@ -136,6 +136,10 @@ class NoiseModel:
         transform = FFT_RELATIVE_ERROR * stages * math.sqrt(2 * n_records) * scale
         return self.slot_factor * half_units + transform
 
+    def input_errors(self, n_records: int, scale: float) -> tuple[float, float]:
+        """Return both bounds in units of the records: of the encryption errors, and of those of encoding."""
+        return self.encryption_operator / scale, self.encoding_operator(n_records, scale) / scale
+
     def _operator(self, proxy: float, square: float, largest: float) -> float:
         """Bound ||A E w|| for all unit w, E of independent entries, A block-diagonal with one polynomial's products.
 

@@ -82,6 +82,17 @@ def require_levels(parameters: Parameters, needed: int, what: str) -> None:
         raise PlanRefused("too_few_levels", f"{what} needs {needed} levels, the parameters have {present}")
 
 
+def require_sigma_range(max_sigma: float) -> None:
+    """Refuse room for noise that no job has. Raises `PlanRefused`, ``out_of_range``."""
+    require_range(0 < max_sigma <= 2.0**24, f"max_sigma must be above 0 and 2**24 at most, got {max_sigma}")
+
+
+def require_small_error(beta: float) -> None:
+    """Refuse a circuit whose error bound is more than a record's share. Raises `PlanRefused`, ``no_head_room``."""
+    if beta > 1:
+        raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
+
+
 def round_up(value: float) -> float:
     """Round a positive bound up to 20 significant bits, so that mathematical libraries do not matter."""
     mantissa, exponent = math.frexp(value)

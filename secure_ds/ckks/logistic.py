@@ -9,9 +9,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, pairwise
 from typing import Final
 
@@ -23,6 +21,7 @@ from secure_ds.ckks.logistic_shard import LogisticShard
 from secure_ds.ckks.packing import group_size, pack
 from secure_ds.ckks.planner import CircuitPlan
 from secure_ds.ckks.scales import TREE_LEVEL
+from secure_ds.ckks.step_evaluator import require_all, require_parameters, require_room, timed
 from secure_ds.ckks.weights import check_integer_weights
 from secure_ds.core.resources import Resources
 
@@ -52,8 +51,7 @@ class LogisticEvaluator:
         Raises:
             EvaluationRefused: the plan is for other parameters than the engine's keys.
         """
-        if engine.parameters != plan.parameters:
-            raise EvaluationRefused("plan and evaluation keys are for different parameters")
+        require_parameters(plan.parameters, engine.parameters)
         self.timings: dict[str, float] = {}
         self._plan = plan
         self._loaded = 0
@@ -73,8 +71,7 @@ class LogisticEvaluator:
         Raises:
             EvaluationRefused: more blocks or another number of columns than planned.
         """
-        if self._loaded == self._plan.n_blocks:
-            raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, all are loaded")
+        require_room(self._plan.n_blocks, self._loaded)
         remaining = iter(columns)
         for shard in self._remote:
             shard.load_block(islice(remaining, len(shard.features)), label)
@@ -98,16 +95,15 @@ class LogisticEvaluator:
             EvaluationProcessFailed: one of the processes is gone.
         """
         check_integer_weights(weights, self._plan)
-        if self._loaded != self._plan.n_blocks:
-            raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, {self._loaded} are loaded")
+        require_all(self._plan.n_blocks, self._loaded)
         self.timings = {}
-        with self._timed("forward"):
+        with timed(self.timings, "forward"):
             sums = self._weighted_sums(weights)
-        with self._timed("residual"):
+        with timed(self.timings, "residual"):
             residuals = self._residuals(sums)
-        with self._timed("gradient"):
+        with timed(self.timings, "gradient"):
             packed = self._packed_gradient(residuals)
-        with self._timed("serialise"):
+        with timed(self.timings, "serialise"):
             return self._engine.save(packed)
 
     def close(self) -> None:
@@ -161,14 +157,6 @@ class LogisticEvaluator:
             packed.scale = self._plan.answer_scale
             return packed
         return self._engine.rescale(packed, self._plan.answer_scale)
-
-    @contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timings[phase] = time.perf_counter() - start
 
 
 def share_out(n_features: int, n_blocks: int, processes: int) -> tuple[int, list[range]]:

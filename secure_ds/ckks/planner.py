@@ -28,7 +28,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from secure_ds.ckks.bounds import NoiseModel, evaluation_error
-from secure_ds.ckks.circuit import FLOAT_SLACK, NOISE_TAIL, Circuit, require_levels, require_range, round_up
+from secure_ds.ckks.circuit import (
+    FLOAT_SLACK,
+    NOISE_TAIL,
+    Circuit,
+    require_levels,
+    require_range,
+    require_sigma_range,
+    require_small_error,
+    round_up,
+)
 from secure_ds.ckks.circuit_error import StepError
 from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.format import ciphertext_bytes
@@ -231,8 +240,7 @@ def plan_logistic(
     )
     sigmoid = fit_sigmoid(radius * (1 + eta))
     noise = NoiseModel(parameters, n_columns=n_features + 2, n_blocks=n_blocks, keying=keying)
-    secret = noise.encryption_operator / input_scale
-    encoding = noise.encoding_operator(n_records, input_scale) / input_scale
+    secret, encoding = noise.input_errors(n_records, input_scale)
     input_error = secret + encoding
     z_max = radius * (1 + eta) + radius * input_error
     rho = round_up(0.5 + sigmoid.largest_deviation(z_max))
@@ -246,14 +254,13 @@ def plan_logistic(
 
     largest = answer + 1 + NOISE_TAIL * max_sigma
     choices = _weight_scales(parameters, input_scale, sigmoid, largest)
-    step = _best_step([step_error(*choice, TREE_LEVEL) for choice in choices], secret)
+    step = min((step_error(*choice, TREE_LEVEL) for choice in choices), key=lambda step: step.bound(secret))
     shorter = step_error(step.scales.lift, step.scales.weights, 0)
     is_fine = shorter.scales.answer >= _FINE_ANSWER_SCALE
     if is_fine and shorter.bound(secret) <= _WORTH_A_PRIME * step.bound(secret):
         step = shorter
     beta = round_up(step.bound(input_error) + step.rounded_constants() + FLOAT_SLACK * answer)
-    if beta > 1:
-        raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
+    require_small_error(beta)
     return CircuitPlan(
         parameters=parameters,
         input_scale=input_scale,
@@ -312,14 +319,10 @@ def _weight_scales(
     return fine or [(lift, scale) for lift, scale in found if scale >= _MIN_WEIGHT_SCALE]
 
 
-def _best_step(steps: list[StepError], secret: float) -> StepError:
-    return min(steps, key=lambda step: step.bound(secret))
-
-
 def _check_ranges(parameters: Parameters, radius: float, max_sigma: float) -> None:
     require_levels(parameters, DATA_PRIMES_NEEDED, "a logistic step")
     require_range(0.5 <= radius <= 16, f"radius must be 0.5 to 16, got {radius}")
-    require_range(0 < max_sigma <= 2.0**24, f"max_sigma must be above 0 and 2**24 at most, got {max_sigma}")
+    require_sigma_range(max_sigma)
 
 
 def _integer(value: object) -> int:

@@ -15,6 +15,7 @@ from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
 from secure_ds.ckks.packing import grouped, images, pack
 from secure_ds.ckks.statistics_plan import PRODUCT_LEVEL, Group, StatisticsPlan
+from secure_ds.ckks.step_evaluator import require_parameters
 
 ColumnReader = Callable[[int], list[bytes]]
 """Returns the checked ciphertexts of a column, block by block: features first, labels from `n_features` on."""
@@ -29,8 +30,7 @@ class StatisticsEvaluator:
         Raises:
             EvaluationRefused: the plan is for other parameters than the engine's keys.
         """
-        if engine.parameters != plan.parameters:
-            raise EvaluationRefused("plan and evaluation keys are for different parameters")
+        require_parameters(plan.parameters, engine.parameters)
         self._engine, self._plan, self._read = engine, plan, read
         self._images: tuple[int, list[Ciphertext]] = (-1, [])
         self._tile: tuple[tuple[int, bool], dict[int, list[Ciphertext]]] = ((-1, False), {})

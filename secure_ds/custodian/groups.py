@@ -21,9 +21,10 @@ from secure_ds.custodian.context import CustodianContext, as_json, deliver, entr
 from secure_ds.custodian.errors import KeyUnknown, TermsRejected
 from secure_ds.custodian.journal import Group, Page
 from secure_ds.custodian.keyring import CERTIFICATES
-from secure_ds.data.collaboration import PAYLOAD_TYPE, Statement, Terms, first_problem, parse_statement, parse_terms
+from secure_ds.data.collaboration import PAYLOAD_TYPE, Statement, Terms, parse_statement, parse_terms
 from secure_ds.data.descriptor import FileReference, KeyFile
 from secure_ds.data.errors import InvalidStatement
+from secure_ds.data.problems import first_problem
 from secure_ds.wire.custodian import GroupCreation, GroupKeys
 from secure_ds.wire.datasets import Envelope
 
@@ -94,7 +95,7 @@ def _statement(message: GroupCreation, terms: Terms, public_key: bytes, evaluati
             evaluation_keys=tuple(keys),
         )
     except ValidationError as error:
-        raise TermsRejected(first_problem(error)) from None
+        raise TermsRejected(first_problem(error, "statement")) from None
 
 
 def _announce(page: Page, statement: Statement) -> None:

@@ -37,6 +37,7 @@ from secure_ds.data.descriptor import (
 )
 from secure_ds.data.errors import InvalidStatement
 from secure_ds.data.feature_maps import FeatureMap
+from secure_ds.data.problems import first_problem
 
 PAYLOAD_TYPE: Final = "application/vnd.secure-ds.collaboration+json"
 MAX_MEMBERS: Final = 64
@@ -193,7 +194,7 @@ def parse_terms(value: Mapping[str, Any]) -> Terms:
     try:
         return Terms.model_validate_json(json.dumps(value))
     except ValidationError as error:
-        raise InvalidStatement(first_problem(error)) from None
+        raise InvalidStatement(first_problem(error, "statement")) from None
 
 
 def parse_statement(data: bytes) -> Statement:
@@ -205,14 +206,7 @@ def parse_statement(data: bytes) -> Statement:
     try:
         statement = Statement.model_validate_json(data)
     except ValidationError as error:
-        raise InvalidStatement(first_problem(error)) from None
+        raise InvalidStatement(first_problem(error, "statement")) from None
     if statement.canonical != data:
         raise InvalidStatement("the statement must be canonical JSON (RFC 8785), without repeated fields")
     return statement
-
-
-def first_problem(error: ValidationError) -> str:
-    """Return where terms or a statement are wrong, and why."""
-    problem: Any = error.errors(include_input=False, include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"]) or "statement"
-    return f"{place}: {problem['msg'].removeprefix('Value error, ')}"

@@ -18,7 +18,7 @@ classes one column of y - 1/2, for c > 2 classes c columns of [y = k] - 1/c. Two
 import itertools
 import math
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
@@ -32,6 +32,7 @@ from secure_ds.ckks.statistics_plan import n_parts
 from secure_ds.core.digest import digest_bytes
 from secure_ds.data.errors import InvalidDescriptor
 from secure_ds.data.feature_maps import FeatureMap
+from secure_ds.data.problems import first_problem
 from secure_ds.data.sealing import results_point
 
 MAX_RECORDS = 2**24
@@ -317,7 +318,7 @@ def parse_descriptor(data: bytes) -> DatasetDescriptor:
     try:
         descriptor = DatasetDescriptor.model_validate_json(data)
     except ValidationError as error:
-        raise InvalidDescriptor(_first_problem(error)) from None
+        raise InvalidDescriptor(first_problem(error, "descriptor")) from None
     if descriptor.canonical != data:
         raise InvalidDescriptor("the descriptor must be canonical JSON (RFC 8785), without repeated fields")
     return descriptor
@@ -328,9 +329,3 @@ def _number(text: str) -> float:
         return float.fromhex(text)
     except OverflowError:
         raise ValueError("input_scale and eta must be numbers that a float can hold") from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem: Any = error.errors(include_input=False, include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"]) or "descriptor"
-    return f"{place}: {problem['msg']}"

@@ -10,9 +10,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import count
 
 from secure_ds.ckks.circuit import PackedSums
@@ -23,6 +21,7 @@ from secure_ds.ckks.hidden_layer.plan import HiddenCircuit
 from secure_ds.ckks.hidden_layer.scales import INPUT_LEVEL, PRODUCT_LEVEL
 from secure_ds.ckks.matrices import IntegerMatrix, check_integer_matrix
 from secure_ds.ckks.packing import pack
+from secure_ds.ckks.step_evaluator import require_all, require_count, require_parameters, require_room, timed
 
 
 class HiddenLayerEvaluator:
@@ -38,8 +37,7 @@ class HiddenLayerEvaluator:
         Raises:
             EvaluationRefused: the plan is for other parameters than the engine's keys.
         """
-        if engine.parameters != plan.parameters:
-            raise EvaluationRefused("plan and evaluation keys are for different parameters")
+        require_parameters(plan.parameters, engine.parameters)
         self.timings: dict[str, float] = {}
         self._engine = engine
         self._plan = plan
@@ -59,12 +57,11 @@ class HiddenLayerEvaluator:
             EvaluationRefused: more blocks or another number of columns than planned.
         """
         engine, shape = self._engine, self._plan.shape
-        if len(self._labels) == self._plan.n_blocks:
-            raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, all are loaded")
+        require_room(self._plan.n_blocks, len(self._labels))
         forward = [engine.drop_to(engine.load(data), INPUT_LEVEL) for data in columns]
         lifted = [self._layers.label(engine.load(data)) for data in labels]
-        _require_count("feature columns", shape.n_features, len(forward))
-        _require_count("label columns", shape.n_labels, len(lifted))
+        require_count("feature columns", shape.n_features, len(forward))
+        require_count("label columns", shape.n_labels, len(lifted))
         self._forward.append(forward)
         self._backward.append([engine.drop_to(column, PRODUCT_LEVEL) for column in forward])
         self._labels.append(lifted)
@@ -90,13 +87,12 @@ class HiddenLayerEvaluator:
         packed = list(self._second_gradient(blocks, residuals))
         if second is not None:
             packed += self._first_gradient(self._carried(blocks, residuals, second))
-        with self._timed("serialise"):
+        with timed(self.timings, "serialise"):
             return [self._engine.save(ciphertext) for ciphertext in packed]
 
     def _check(self, first: IntegerMatrix, second: IntegerMatrix | None) -> None:
         plan, shape = self._plan, self._plan.shape
-        if len(self._labels) != plan.n_blocks:
-            raise EvaluationRefused(f"the plan has {plan.n_blocks} blocks, {len(self._labels)} are loaded")
+        require_all(plan.n_blocks, len(self._labels))
         radii = plan.cut_radii
         check_integer_matrix(first, shape.first, radii[0], plan.scales.first_weights)
         if second is not None:
@@ -105,7 +101,7 @@ class HiddenLayerEvaluator:
             raise EvaluationRefused("no row of W1 and no column of W2 may be all zeros: quantise them filled")
 
     def _units(self, columns: Sequence[Ciphertext], first: IntegerMatrix) -> list[Unit]:
-        with self._timed("forward"):
+        with timed(self.timings, "forward"):
             return [self._layers.unit(columns, row) for row in first]
 
     def _residuals(
@@ -113,7 +109,7 @@ class HiddenLayerEvaluator:
     ) -> list[Residual]:
         if second is None:
             return list(labels)
-        with self._timed("residual"):
+        with timed(self.timings, "residual"):
             return [self._layers.residual(units, row, label) for row, label in zip(second, labels, strict=True)]
 
     def _carried(
@@ -121,7 +117,7 @@ class HiddenLayerEvaluator:
     ) -> list[list[Ciphertext]]:
         """Return t1 - J t2, [block][unit]."""
         columns = list(zip(*second, strict=True))
-        with self._timed("backward"):
+        with timed(self.timings, "backward"):
             return [
                 [self._layers.backward(unit, outputs, column) for unit, column in zip(units, columns, strict=True)]
                 for units, outputs in zip(blocks, residuals, strict=True)
@@ -129,7 +125,7 @@ class HiddenLayerEvaluator:
 
     def _second_gradient(self, blocks: list[list[Unit]], residuals: list[list[Residual]]) -> Iterator[Ciphertext]:
         engine, scales = self._engine, self._plan.scales
-        with self._timed("residual"):
+        with timed(self.timings, "residual"):
             left = [[self._layers.lowered(output) for output in outputs] for outputs in residuals]
             right = [[engine.drop_to(unit.g, PRODUCT_LEVEL) for unit in units] for units in blocks]
         return self._packed(self._plan.second_sums, left, right, scales.residual * scales.g, scales.second_product)
@@ -156,7 +152,7 @@ class HiddenLayerEvaluator:
             return self._product([(a[row], b[column]) for a, b in zip(left, right, strict=True)], scale, rescaled)
 
         for part in parts:
-            with self._timed("gradient"):
+            with timed(self.timings, "gradient"):
                 packed = pack(self._engine, product, len(part.positions))
             yield self._engine.rescale(packed, part.scale)
 
@@ -167,16 +163,3 @@ class HiddenLayerEvaluator:
         for left, right in pairs:
             total = engine.accumulate(total, engine.multiply(left, right, scale))
         return engine.relinearise(engine.rescale(total, rescaled))
-
-    @contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timings[phase] = self.timings.get(phase, 0.0) + time.perf_counter() - start
-
-
-def _require_count(what: str, expected: int, found: int) -> None:
-    if found != expected:
-        raise EvaluationRefused(f"a block has {expected} {what}, got {found}")

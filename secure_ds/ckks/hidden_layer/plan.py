@@ -40,6 +40,8 @@ from secure_ds.ckks.circuit import (
     packed_sums,
     require_levels,
     require_range,
+    require_sigma_range,
+    require_small_error,
     round_up,
 )
 from secure_ds.ckks.errors import PlanRefused
@@ -243,14 +245,9 @@ def plan_hidden_layer(
             refusals.append(refused)
     if not found:
         raise refusals[-1]
-    return _accepted(min(found, key=lambda plan: plan.evaluation_error))
-
-
-def _accepted(found: HiddenCircuit) -> HiddenCircuit:
-    if found.beta > 1:
-        message = f"the error bound is {found.beta:.3g}, 1 at most: choose larger primes or scales"
-        raise PlanRefused("no_head_room", message)
-    return found
+    best = min(found, key=lambda plan: plan.evaluation_error)
+    require_small_error(best.beta)
+    return best
 
 
 def _plan_at(
@@ -278,8 +275,7 @@ def _plan_at(
     with_noise = (largest[0] + room, largest[1] + room)
     scales = choose_scales(parameters, input_scale, weight_scales, whole, shape.square, with_noise)
     noise = NoiseModel(parameters, n_columns=shape.n_features + 1 + shape.n_labels, n_blocks=n_blocks, keying=keying)
-    secret = noise.encryption_operator / input_scale
-    encoding = noise.encoding_operator(n_records, input_scale) / input_scale
+    secret, encoding = noise.input_errors(n_records, input_scale)
     input_error = secret + encoding
     step = HiddenError(
         noise=noise,
@@ -325,4 +321,4 @@ def _check_ranges(parameters: Parameters, shape: NetworkShape, max_sigma: float)
     for name in ("first_radius", "second_radius", "linear", "square"):
         value = getattr(shape, name)
         require_range(2.0**-6 <= value <= 2.0**6, f"{name} must be 2**-6 to 64, got {value}")
-    require_range(0 < max_sigma <= 2.0**24, f"max_sigma must be above 0 and 2**24 at most, got {max_sigma}")
+    require_sigma_range(max_sigma)

@@ -13,18 +13,16 @@ Rules kept here:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 
 from secure_ds.ckks.engine import Ciphertext, Engine
-from secure_ds.ckks.errors import EvaluationRefused
 from secure_ds.ckks.layers.linear import weighted_sum
 from secure_ds.ckks.layers.modular_product import ModularColumns
 from secure_ds.ckks.matrices import PRODUCT_FROM_ROWS, IntegerMatrix, check_integer_matrix
 from secure_ds.ckks.packing import grouped, images, pack
 from secure_ds.ckks.softmax.plan import SoftmaxCircuit
 from secure_ds.ckks.softmax.scales import LEVEL
+from secure_ds.ckks.step_evaluator import require_all, require_count, require_parameters, require_room, timed
 
 WeightedSums = Callable[[IntegerMatrix, float], list[Ciphertext]]
 """From rows of weights, none all zeros, and a scale, to the sums."""
@@ -43,8 +41,7 @@ class SoftmaxEvaluator:
         Raises:
             EvaluationRefused: the plan is for other parameters than the engine's keys.
         """
-        if engine.parameters != plan.parameters:
-            raise EvaluationRefused("plan and evaluation keys are for different parameters")
+        require_parameters(plan.parameters, engine.parameters)
         self.timings: dict[str, float] = {}
         self._engine = engine
         self._plan = plan
@@ -62,13 +59,12 @@ class SoftmaxEvaluator:
         Raises:
             EvaluationRefused: more blocks or another number of columns than planned.
         """
-        if len(self._labels) == self._plan.n_blocks:
-            raise EvaluationRefused(f"the plan has {self._plan.n_blocks} blocks, all are loaded")
+        require_room(self._plan.n_blocks, len(self._labels))
         features = [self._load(data) for data in columns]
         lift = -self._plan.n_classes * self._plan.scales.weights
         lifted = [self._engine.multiply_integer(self._load(data), lift, self._plan.scales.residual) for data in labels]
-        _require_count("feature columns", self._plan.n_features, len(features))
-        _require_count("label columns", self._plan.n_classes, len(lifted))
+        require_count("feature columns", self._plan.n_features, len(features))
+        require_count("label columns", self._plan.n_classes, len(lifted))
         self._sums.append(self._summed(features))
         firsts = range(0, self._plan.n_features, self._plan.group)
         self._groups.append([self._grouped(features[first : first + self._plan.group]) for first in firsts])
@@ -89,13 +85,12 @@ class SoftmaxEvaluator:
         """
         plan = self._plan
         check_integer_matrix(weights, (plan.n_classes, plan.n_features), plan.radius, plan.scales.weights)
-        if len(self._labels) != plan.n_blocks:
-            raise EvaluationRefused(f"the plan has {plan.n_blocks} blocks, {len(self._labels)} are loaded")
+        require_all(plan.n_blocks, len(self._labels))
         self.timings = {"forward": 0.0, "residual": 0.0}
         residuals = [self._residuals(block, weights) for block in range(plan.n_blocks)]
-        with self._timed("gradient"):
+        with timed(self.timings, "gradient"):
             packed = list(self._packed_gradient(residuals))
-        with self._timed("serialise"):
+        with timed(self.timings, "serialise"):
             return [self._engine.save(ciphertext) for ciphertext in packed]
 
     def _load(self, data: bytes) -> Ciphertext:
@@ -108,11 +103,11 @@ class SoftmaxEvaluator:
 
     def _residuals(self, block: int, weights: IntegerMatrix) -> list[Ciphertext]:
         """Return r1 - J r2 for every class."""
-        with self._timed("forward"):
+        with timed(self.timings, "forward"):
             given = [row for row in weights if any(row)]
             found = iter(self._sums[block](given, self._plan.scales.forward) if given else ())
             sums = [next(found) if any(row) else None for row in weights]
-        with self._timed("residual"):
+        with timed(self.timings, "residual"):
             return [self._residual(z, label) for z, label in zip(sums, self._labels[block], strict=True)]
 
     def _summed(self, columns: Sequence[Ciphertext]) -> WeightedSums:
@@ -156,16 +151,3 @@ class SoftmaxEvaluator:
             for image, combination in zip(left, right, strict=True):
                 total = engine.accumulate(total, engine.multiply(image, combination, scales.residual * scales.columns))
         return engine.relinearise(engine.rescale(total, scales.product))
-
-    @contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timings[phase] = self.timings.get(phase, 0.0) + time.perf_counter() - start
-
-
-def _require_count(what: str, expected: int, found: int) -> None:
-    if found != expected:
-        raise EvaluationRefused(f"a block has {expected} {what}, got {found}")

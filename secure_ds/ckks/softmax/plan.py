@@ -38,9 +38,10 @@ from secure_ds.ckks.circuit import (
     packed_rows,
     require_levels,
     require_range,
+    require_sigma_range,
+    require_small_error,
     round_up,
 )
-from secure_ds.ckks.errors import PlanRefused
 from secure_ds.ckks.format import ciphertext_bytes
 from secure_ds.ckks.keying import FRESH, Keying
 from secure_ds.ckks.norm_plan import label_norm, plan_norm_check
@@ -193,7 +194,7 @@ def plan_softmax(
     """
     require_levels(parameters, DATA_PRIMES_NEEDED, "a softmax step")
     require_range(2.0**-6 <= radius <= 2.0**12, f"radius must be 2**-6 to 4096, got {radius}")
-    require_range(0 < max_sigma <= 2.0**24, f"max_sigma must be above 0 and 2**24 at most, got {max_sigma}")
+    require_sigma_range(max_sigma)
     plan_norm_check(
         parameters,
         input_scale=input_scale,
@@ -213,14 +214,12 @@ def plan_softmax(
     require_range(cut_radius <= radius + 1, "weights are cut too coarsely: take larger primes or fewer features")
     rho = round_up(labels + cut_radius / n_classes * (1 + eta))
     noise = NoiseModel(parameters, n_columns=n_features + 1 + n_classes, n_blocks=n_blocks, keying=keying)
-    secret = noise.encryption_operator / input_scale
-    encoding = noise.encoding_operator(n_records, input_scale) / input_scale
+    secret, encoding = noise.input_errors(n_records, input_scale)
     input_error = secret + encoding
     places = noise.places(n_records, eta, cut_radius / n_classes, rho)
     step = SoftmaxError(noise, scales, places, n_features, n_classes, cut_radius, eta, rho)
     beta = round_up(step.bound(input_error) + FLOAT_SLACK * n_records * rho * (1 + eta))
-    if beta > 1:
-        raise PlanRefused("no_head_room", f"the error bound is {beta:.3g}, 1 at most: choose larger primes or scales")
+    require_small_error(beta)
     return SoftmaxCircuit(
         parameters=parameters,
         input_scale=input_scale,

@@ -3,15 +3,15 @@
 For tests, benchmarks and owners with their own records: nothing else in the project sees a record in the clear.
 """
 
-from fractions import Fraction
-
 import numpy as np
 import numpy.typing as npt
 
 from secure_ds.ckks import clear_twin
 from secure_ds.ckks.weights import quantise
 from secure_ds.privacy.discrete_gaussian import RandomBits
+from secure_ds.training.encrypted.clear import clear_mean_gradient
 from secure_ds.training.encrypted.logistic.plan import LogisticPlan
+from secure_ds.training.encrypted.logistic.update import weights_after
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -42,16 +42,12 @@ def train_clear_twin(
     Returns:
         (n_features,) weights. Sensitive where `noise` is None.
     """
-    answers: list[list[int]] = []
+    gradients: list[FloatArray] = []
     for step in range(plan.steps):
-        gradient = clear_gradient(plan, plan.state_after(answers), X, labels)
-        answers.append(_answer(plan, step, gradient, noise))
-    return plan.state_after(answers)
+        sums = clear_gradient(plan, _weights(plan, gradients), X, labels)
+        gradients.append(clear_mean_gradient(plan, step, sums, noise))
+    return _weights(plan, gradients)
 
 
-def _answer(plan: LogisticPlan, step: int, gradient: FloatArray, noise: RandomBits | None) -> list[int]:
-    (release,) = plan.releases(step)
-    scale = Fraction(plan.circuit.answer_scale)
-    exact = [round(Fraction(value) * scale) for value in gradient.tolist()]
-    drawn = [0] * len(exact) if noise is None else release.draw_noise(noise)
-    return [release.to_grid(value + extra) for value, extra in zip(exact, drawn, strict=True)]
+def _weights(plan: LogisticPlan, gradients: list[FloatArray]) -> FloatArray:
+    return weights_after(plan.settings, plan.facts.n_features, gradients)
