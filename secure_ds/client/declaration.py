@@ -14,6 +14,7 @@ from secure_ds.client.package import Declaration
 from secure_ds.data.descriptor import MAX_CLASSES, Class, Limits, PrivacyUnit, Tenant
 from secure_ds.data.feature_maps import FeatureMap
 from secure_ds.data.loading import load, load_npz
+from secure_ds.data.problems import first_problem
 from secure_ds.data.records import Records, select_classes
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
@@ -82,10 +83,4 @@ def read_declaration(path: Path) -> DeclarationFile:
     except OSError as error:
         raise InvalidDeclaration(f"{path} cannot be read ({type(error).__name__})") from None
     except ValidationError as error:
-        raise InvalidDeclaration(f"{path}: {describe_fault(error)}") from None
-
-
-def describe_fault(error: ValidationError) -> str:
-    """Return where a declaration is wrong, and why."""
-    fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+        raise InvalidDeclaration(f"{path}: {first_problem(error, 'declaration')}") from None

@@ -9,25 +9,21 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from policies.actions import Action
-from secure_ds.ckks.errors import MalformedCiphertext
 from secure_ds.ckks.key_files import ROTATION
 from secure_ds.core.principal import Caller
 from secure_ds.data.signed import check_blob, open_own_descriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
+from secure_ds.services.arrivals import append, finish
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.errors import (
-    BlobDigestMismatch,
     BlobTooLarge,
-    MalformedBlob,
     NotFound,
     StateConflict,
-    UploadOffsetMismatch,
 )
 from secure_ds.services.facts import dataset_facts
 from secure_ds.services.gate import Subject, decide, permit, record, verb
 from secure_ds.services.lookups import find_dataset
 from secure_ds.services.views import dataset_view
-from secure_ds.store.blobs import DigestMismatch, OffsetMismatch, TooManyBytes
 from secure_ds.store.rows import BlobRow, DatasetRow
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.datasets import BlobStatus, DatasetView
@@ -75,7 +71,7 @@ def upload_blob(
     if blob.complete:
         return _status(context, row, blob)
     _require_room(context, blob, offset, length)
-    arrived = _append(context, row, blob, offset, stream)
+    arrived = append(context, row.id, blob, offset, stream)
     complete = arrived == blob.bytes
     if complete:
         _finish(context, row, blob)
@@ -144,31 +140,9 @@ def _require_room(context: ServiceContext, blob: BlobRow, offset: int, length: i
         raise BlobTooLarge(f"this blob has {blob.bytes} bytes by its descriptor; {announced} were announced")
 
 
-def _append(context: ServiceContext, row: DatasetRow, blob: BlobRow, offset: int, stream: BinaryIO) -> int:
-    try:
-        return context.blobs.append(row.id, blob.digest, offset, stream, blob.bytes)
-    except OffsetMismatch as error:
-        raise UploadOffsetMismatch(
-            str(error), remedy="ask for the blob's status and continue from its offset"
-        ) from error
-    except TooManyBytes as error:
-        raise BlobTooLarge(str(error)) from error
-
-
 def _finish(context: ServiceContext, row: DatasetRow, blob: BlobRow) -> None:
     descriptor = open_own_descriptor(row.envelope)
-    try:
-        context.blobs.finish(row.id, blob.digest)
-        with context.blobs.open(row.id, blob.digest) as stored:
-            check_blob(stored.read(), descriptor, blob.kind)
-    except DigestMismatch as error:
-        raise BlobDigestMismatch(
-            "the bytes that arrived are not those the owner signed for; they were thrown away",
-            remedy="send the blob again from its beginning",
-        ) from error
-    except MalformedCiphertext as error:
-        context.blobs.delete(row.id, blob.digest)
-        raise MalformedBlob(str(error), facts={"reason": error.reason, "kind": blob.kind}) from error
+    finish(context, row.id, blob, lambda data: check_blob(data, descriptor, blob.kind))
 
 
 def pieces(stored: BinaryIO) -> Iterator[bytes]:

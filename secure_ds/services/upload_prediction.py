@@ -8,25 +8,21 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from policies.actions import Action
-from secure_ds.ckks.errors import MalformedCiphertext
 from secure_ds.ckks.format import check_relin_keys, check_seeded_ciphertext
 from secure_ds.ckks.network_planner import choices_from_json
 from secure_ds.core.principal import Caller
 from secure_ds.jobs.prediction import KEY, OUTPUT, PredictionState
+from secure_ds.services.arrivals import append, finish
 from secure_ds.services.context import ServiceContext
 from secure_ds.services.errors import (
-    BlobDigestMismatch,
     BlobTooLarge,
-    MalformedBlob,
     NotFound,
     StateConflict,
-    UploadOffsetMismatch,
 )
 from secure_ds.services.facts import prediction_facts
 from secure_ds.services.gate import Subject, decide, permit, record, verb
 from secure_ds.services.lookups import find_prediction
 from secure_ds.services.upload import pieces
-from secure_ds.store.blobs import DigestMismatch, OffsetMismatch, TooManyBytes
 from secure_ds.store.rows import PredictionFileRow, PredictionRow
 from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.wire.datasets import BlobStatus
@@ -72,7 +68,7 @@ def upload_prediction_file(
         raise StateConflict(f"this prediction is {row.state}; it takes no more files", remedy="ask for another one")
     if offset + (length or 0) > file.bytes or file.bytes > context.max_blob_bytes:
         raise BlobTooLarge(f"this file has {file.bytes} bytes by its plan; {offset + (length or 0)} were announced")
-    arrived = _append(context, row, file, offset, stream)
+    arrived = append(context, row.id, file, offset, stream)
     if arrived == file.bytes:
         _check(context, row, file)
     with context.store.write() as work:
@@ -127,32 +123,14 @@ def _require_announced(file: PredictionFileRow) -> None:
         raise NotFound("the prediction announces no file with this digest")
 
 
-def _append(context: ServiceContext, row: PredictionRow, file: PredictionFileRow, offset: int, stream: BinaryIO) -> int:
-    try:
-        return context.blobs.append(row.id, file.digest, offset, stream, file.bytes)
-    except OffsetMismatch as error:
-        remedy = "ask for the file's status and continue from its offset"
-        raise UploadOffsetMismatch(str(error), remedy=remedy) from error
-    except TooManyBytes as error:
-        raise BlobTooLarge(str(error)) from error
-
-
 def _check(context: ServiceContext, row: PredictionRow, file: PredictionFileRow) -> None:
     choices = choices_from_json(row.plan)
     parameters = choices.parameters
-    try:
-        context.blobs.finish(row.id, file.digest)
-        with context.blobs.open(row.id, file.digest) as stored:
-            data = stored.read()
+
+    def check(data: bytes) -> None:
         if file.kind == KEY:
             check_relin_keys(data, parameters)
         else:
             check_seeded_ciphertext(data, parameters, parameters.top_level, 2.0**choices.input_bits)
-    except DigestMismatch as error:
-        raise BlobDigestMismatch(
-            "the bytes that arrived are not those that were announced; they were thrown away",
-            remedy="send the file again from its beginning",
-        ) from error
-    except MalformedCiphertext as error:
-        context.blobs.delete(row.id, file.digest)
-        raise MalformedBlob(str(error), facts={"reason": error.reason, "kind": file.kind}) from error
+
+    finish(context, row.id, file, check)

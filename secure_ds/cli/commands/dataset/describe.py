@@ -10,10 +10,11 @@ from secure_ds.ckks.profiles import DEFAULT, PROFILES
 from secure_ds.cli.commands.dataset.options import feature_map_of
 from secure_ds.cli.connection import as_json
 from secure_ds.cli.printing import Printer
-from secure_ds.client.declaration import DeclarationFile, describe_fault
+from secure_ds.client.declaration import DeclarationFile
 from secure_ds.client.errors import InvalidDeclaration
 from secure_ds.client.package import design_matrix
 from secure_ds.data.descriptor import Limits, PrivacyUnit
+from secure_ds.data.problems import first_problem
 
 
 @click.command()
@@ -89,6 +90,6 @@ def _declaration(
             **plain,
         )
     except ValidationError as error:
-        raise InvalidDeclaration(describe_fault(error)) from None
+        raise InvalidDeclaration(first_problem(error, "declaration")) from None
     except ValueError:
         raise click.UsageError("--member reads ARRAY=COLUMN") from None
