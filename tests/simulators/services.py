@@ -166,7 +166,7 @@ class SimulatedService(SimulatedPredictions):
                 raise BlobTooLarge(f"this blob has {total} bytes by its descriptor")
         if len(arrived) == total and digest_of(arrived) != digest:
             arrived.clear()
-            raise BlobDigestMismatch("the bytes that arrived are not those the owner signed for")
+            raise BlobDigestMismatch("the bytes that arrived are not those that were announced")
         return self.blob_status(caller, dataset_id, digest)
 
     @sabotaged
