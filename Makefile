@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps
 # Torch brings its dependencies itself: its ordinary build for GPUs needs packages that no lock made on a CPU names.
 TORCH := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile \
-	--constraint requirements/runtime.txt --constraint requirements/dev.txt
+	--constraint requirements/runtime.txt
 COMPILE := $(CURDIR)/$(BIN)/pip-compile --quiet --allow-unsafe --unsafe-package pip --strip-extras \
 	--no-emit-find-links --no-emit-index-url --no-emit-trusted-host
 
@@ -50,7 +50,7 @@ lock: dev ## Resolve requirements/*.in into the pinned requirements/*.txt.
 	@$(BIN)/pip install --quiet --disable-pip-version-check pip-tools==7.6.2
 	@cd requirements && for name in runtime dev; do CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $$name.in; done
 	@cd requirements && CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) --constraint runtime.txt embeddings.in
-	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements/dev.txt
+	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements/runtime.txt
 
 clean: ## Remove the environment and every cache.
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .import_linter_cache
@@ -61,13 +61,13 @@ $(VENV)/.made:
 
 $(VENV)/.runtime: $(VENV)/.made requirements/runtime.txt pyproject.toml
 	@echo "installing the pinned requirements"
+	@$(TORCH) "$$(grep '^torch==' requirements/runtime.txt)"
 	@$(INSTALL) --requirement requirements/runtime.txt
 	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@echo "installing the pinned requirements of tests and checks"
-	@$(TORCH) "$$(grep '^torch==' requirements/dev.txt)"
 	@$(INSTALL) --requirement requirements/dev.txt
 	@$(BIN)/pip check
 	@touch $@

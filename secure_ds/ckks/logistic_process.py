@@ -22,10 +22,10 @@ from typing import Any, BinaryIO, Final
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import CkksError, EvaluationRefused
-from secure_ds.ckks.frames import receive, send
 from secure_ds.ckks.logistic_shard import LogisticShard
 from secure_ds.ckks.planner import CircuitPlan
 from secure_ds.ckks.process_pool import EvaluationProcessFailed
+from secure_ds.core.frames import receive, send
 from secure_ds.core.resources import Resources
 
 _GONE: Final = "a process that evaluates ciphertexts has ended; try again, with more memory or fewer processes"

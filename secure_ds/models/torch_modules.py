@@ -1,7 +1,7 @@
 """Torch modules to networks that ciphertexts can pass through, and back.
 
 Rules kept here:
-  1. The one home of torch. Only whoever converts a model imports this module: no process of the service does.
+  1. Only whoever converts a model imports this module: no process of the service does.
   2. What is converted is exact: weights keep their 32 bits in both directions, and the module with the same weights in
      the clear is the network's oracle.
   3. A layer that is not supported is refused by its name and class, with what could stand in its place.

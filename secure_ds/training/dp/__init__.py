@@ -1,0 +1,1 @@
+"""Training in the clear with differential privacy: DP-SGD on records that only the trainer opens."""
