@@ -1,8 +1,9 @@
 """Messages about sealed data sets between the service's processes and the key custodian.
 
-A data key is in none of them but sealed: to the custodian's HSM, or to the session key of one trainer.
+A data key is in none of them but sealed to the session key of one trainer.
 """
 
+import base64
 from typing import Annotated
 
 from pydantic import Field
@@ -14,14 +15,6 @@ from secure_ds.wire.datasets import Envelope
 SessionKey = Annotated[str, Field(pattern=r"^04[0-9a-f]{128}$")]
 SigningKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Signature = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
-
-
-class SealedRegistration(Message):
-    """Hand a data set's sealed data key to the custodian, with the limits its owner signed."""
-
-    envelope: Envelope
-    sealed_key: Base64
-    owner: str
 
 
 class SealedKeyRequest(Message):
@@ -46,12 +39,15 @@ class SealedKeys(Message):
 
     keys: list[SealedKey]
 
+    def key_of(self, dataset_id: str) -> bytes:
+        """Return the sealed key of a data set of the job. Raises `KeyError`."""
+        return base64.b64decode({key.dataset_id: key.sealed_key for key in self.keys}[dataset_id])
+
 
 class SettleSealed(Message):
-    """Say how many steps of an ended job were used, as its trainer signed: `secure_ds.jobs.settlement`."""
+    """Hand over how many steps of an ended job were used, as its trainer signed: `secure_ds.jobs.settlement`."""
 
-    job_id: JobId
-    steps_spent: Count
+    statement: Annotated[str, Field(max_length=4096)] = Field(description="canonical JSON")
     signature: Signature = Field(description="Ed25519, by the signing key of the job's newest session")
 
 

@@ -89,7 +89,7 @@ class ContainerWriter:
         """
         self._schema, self._dataset_id, self._data_key, self._n_rows = schema, dataset_id, data_key, n_rows
         self._part_rows = part_rows or rows_per_part(schema)
-        self._users = UserIndex(schema.unit) if isinstance(schema.unit, UserUnit) else None
+        self._users = UserIndex(schema.privacy_unit) if isinstance(schema.privacy_unit, UserUnit) else None
         self.n_parts = -(-n_rows // self._part_rows)
 
     @property
@@ -159,7 +159,7 @@ def open_container(descriptor: SealedDescriptor, data_key: bytes, read_part: Cal
     Raises:
         ContainerRefused: a part is not the one that was sealed, or holds what the schema does not allow.
     """
-    schema, n_rows = descriptor.record_schema, descriptor.n_rows
+    schema, n_rows = descriptor.records, descriptor.n_rows
     opened: OpenedRecords | None = None
     at = 0
     for number, part in enumerate(descriptor.parts):
@@ -188,11 +188,11 @@ def _opened_part(
     binding = part_binding(descriptor.dataset_id, number, len(descriptor.parts))
     left = part.rows
     try:
-        for batch in _batches(data, part_key(data_key, binding), binding, arrow_schema(descriptor.record_schema)):
+        for batch in _batches(data, part_key(data_key, binding), binding, arrow_schema(descriptor.records)):
             left -= batch.num_rows
             if left < 0:
                 raise ContainerRefused
-            yield decode(descriptor.record_schema, batch)
+            yield decode(descriptor.records, batch)
     except (OSError, ValueError, pa.ArrowException):  # all of pyarrow's, and `decode`'s
         raise ContainerRefused from None
     if left:

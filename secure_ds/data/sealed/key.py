@@ -51,7 +51,7 @@ def data_key_info(dataset_id: str, schema: Schema, n_rows: int, n_units: int, up
             "purpose": KEY_PURPOSE,
             "dataset_id": dataset_id,
             "schema": schema.digest,
-            "unit": schema.unit.model_dump(mode="json"),
+            "unit": schema.privacy_unit.model_dump(mode="json"),
             "n_rows": n_rows,
             "n_units": n_units,
             "upload_key": upload_key,

@@ -42,7 +42,7 @@ def arrow_schema(schema: Schema) -> pa.Schema:
             fields = [(ROWS, pa.binary(row_bytes(schema)))]
     if not isinstance(schema, TokenSchema):
         fields.append((LABEL, pa.int16()))
-    if isinstance(schema.unit, UserUnit):
+    if isinstance(schema.privacy_unit, UserUnit):
         fields.append((UNIT, pa.int64()))
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields])
 
@@ -95,7 +95,7 @@ def decode(schema: Schema, batch: pa.RecordBatch) -> tuple[Array, Array, npt.NDA
     if any(column.null_count for column in batch.columns):
         raise ValueError("empty cells")
     inputs, targets = _inputs(schema, batch)
-    units = batch.column(UNIT).to_numpy() if isinstance(schema.unit, UserUnit) else None
+    units = batch.column(UNIT).to_numpy() if isinstance(schema.privacy_unit, UserUnit) else None
     return inputs, targets, units
 
 

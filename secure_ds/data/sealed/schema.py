@@ -8,6 +8,7 @@ Rules kept here:
 3. A schema says whose data neighbours differ in: one row, or all rows of a user, of which at most so many count.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -108,10 +109,10 @@ class _Schema(Declaration):
     """What every kind has. A subclass says the shape of one row's inputs.
 
     Attributes:
-        unit: whose data neighbouring data sets differ in.
+        privacy_unit: whose data neighbouring data sets differ in.
     """
 
-    unit: Unit = RecordUnit()
+    privacy_unit: Unit = RecordUnit()
 
     @property
     @abstractmethod
@@ -124,9 +125,19 @@ class _Schema(Declaration):
         """Columns of the owner's file that are read, the label's and the user's apart."""
 
     @property
+    def n_features(self) -> int:
+        """Numbers, or tokens, of one row of inputs."""
+        return math.prod(self.shape)
+
+    @property
+    def unit(self) -> Literal["record", "user"]:
+        """Kind of the privacy unit."""
+        return self.privacy_unit.kind
+
+    @property
     def rows_per_unit(self) -> int:
         """Most rows of one unit."""
-        return self.unit.rows_per_unit
+        return self.privacy_unit.rows_per_unit
 
     @cached_property
     def digest(self) -> str:
@@ -141,8 +152,8 @@ class _Schema(Declaration):
     def _columns_differ(self) -> Self:
         label = getattr(self, "label", None)
         names = [*self.named, *([label.column] if label else [])]
-        if isinstance(self.unit, UserUnit):
-            names.append(self.unit.column)
+        if isinstance(self.privacy_unit, UserUnit):
+            names.append(self.privacy_unit.column)
         if len(set(names)) != len(names):
             raise ValueError("a column is declared twice; inputs, label and user are different columns")
         return self
