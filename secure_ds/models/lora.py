@@ -41,7 +41,7 @@ def add_lora(model: nn.Module, config: LoraConfig) -> nn.Module:
     Raises:
         TargetsNotFound: with the names that matched nothing; the model is then as it was.
     """
-    linears = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    linears = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     known = {name.rpartition(".")[2] for name in linears}
     unmatched = tuple(target for target in config.targets if target not in known)
     if unmatched:
@@ -50,7 +50,5 @@ def add_lora(model: nn.Module, config: LoraConfig) -> nn.Module:
     for name in linears:
         parent, _, leaf = name.rpartition(".")
         if leaf in config.targets:
-            base = model.get_submodule(name)
-            assert isinstance(base, nn.Linear)
-            setattr(model.get_submodule(parent), leaf, LoraLinear(base, config.rank, config.alpha))
+            setattr(model.get_submodule(parent), leaf, LoraLinear(linears[name], config.rank, config.alpha))
     return model

@@ -1,7 +1,7 @@
 """The families of models there are, and the one place that reads their configurations. Pure: no torch.
 
-Rules: a family is a folder with `config.py` (pure, frozen, JSON both ways) and `model.py` (torch); service and custodian
-read configurations here, only the trainer builds (`secure_ds.models.build`).
+Rules: a family is a folder with `config.py` (pure, frozen, JSON both ways) and `model.py` (torch); service and
+custodian read configurations here, only the trainer builds (`secure_ds.models.build`).
 """
 
 from __future__ import annotations

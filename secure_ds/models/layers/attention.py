@@ -32,4 +32,5 @@ class CausalSelfAttention(nn.Module):
         return y_RTD
 
     def _split(self, x_RTD: torch.Tensor) -> torch.Tensor:
-        return x_RTD.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        rows, tokens, width = x_RTD.shape
+        return x_RTD.view(rows, tokens, self.heads, width // self.heads).transpose(1, 2)

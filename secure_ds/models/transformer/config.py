@@ -78,4 +78,4 @@ class TransformerConfig:
         exact_keys(value, {"family", "task", *fields}, {"lora"})
         family_and_task(value, cls.family, cls.task)
         lora = LoraConfig.from_json(value["lora"]) if value.get("lora") is not None else None
-        return cls(*(value[field] for field in fields), lora=lora)
+        return cls(**{field: value[field] for field in fields}, lora=lora)

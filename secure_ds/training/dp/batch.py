@@ -1,7 +1,7 @@
 """The rows of one step, grouped by privacy unit.
 
-Rules: the rows of a unit stand together, `rows_per_unit` of them; a unit with fewer is padded by rows of weight 0, whose
-content must be finite numbers (zeros); a batch may have no rows at all, as a Poisson sampler may draw no unit.
+Rules: the rows of a unit stand together, `rows_per_unit` of them; a unit with fewer is padded by rows of weight 0,
+whose content must be finite numbers (zeros); a batch may have no rows at all, as a Poisson sampler may draw no unit.
 
 Axes: R rows = units * rows_per_unit.
 """
@@ -61,5 +61,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device; the same tensors where they are there already."""
-        tensors = (each.to(device, non_blocking=True) for each in (self.inputs, self.targets, self.weights))
-        return Batch(*tensors, rows_per_unit=self.rows_per_unit)
+        inputs, targets, weights = (
+            each.to(device, non_blocking=True) for each in (self.inputs, self.targets, self.weights)
+        )
+        return Batch(inputs, targets, weights, self.rows_per_unit)

@@ -31,8 +31,6 @@ def clipping_factors(squared_norms_U: torch.Tensor, clipping: Clipping) -> torch
     """
     norms_U = squared_norms_U.clamp(min=0).sqrt()
     target = clipping.l2_norm_clip * (1 - _ROUNDING)
-    if clipping.kind == "automatic":
-        factors_U = target / (norms_U + GAMMA)
-    else:
-        factors_U = (target / norms_U).clamp(max=1.0)
+    is_automatic = clipping.kind == "automatic"
+    factors_U = target / (norms_U + GAMMA) if is_automatic else (target / norms_U).clamp(max=1.0)
     return torch.where(torch.isfinite(squared_norms_U), factors_U, 0.0)

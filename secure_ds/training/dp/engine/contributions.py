@@ -7,9 +7,10 @@ Rules:
 
 | form | keeps | squared norm | weighted sum |
 |---|---|---|---|
-| `Instantiated` | the gradients themselves, U * p | sum of squares | one product with the factors |
-| `Factored` | inputs and output gradients of a linear map, U * S * (I + O) | Gram matrices (Li et al. 2022) | one product |
+| `Instantiated` | the gradients themselves | sum of squares | one product with the factors |
+| `Factored` | inputs and output gradients of a linear map | Gram matrices (Li et al. 2022) | one product |
 | `Scattered` | ids and output gradients of an embedding | Gram matrix where ids agree | one scatter |
+| `Tied` | the last two, of one matrix | both, and their cross term | both |
 
 Axes: U units, S places in a unit (its rows, and their tokens or pixels), I inputs, O outputs, V ids, D width.
 """
@@ -46,7 +47,8 @@ class Instantiated:
 
     def squared_norms(self) -> torch.Tensor:
         """Return the sums of squares."""
-        return torch.linalg.vector_norm(self.gradients.flatten(1), dim=1).square()
+        norms_U: torch.Tensor = torch.linalg.vector_norm(self.gradients.flatten(1), dim=1)
+        return norms_U.square()
 
     def drop(self, units_U: torch.Tensor) -> None:
         """Overwrite them."""
@@ -61,58 +63,58 @@ class Instantiated:
 class Factored:
     """Gradients sum_s g_s x_s^T of a matrix (outputs, inputs)."""
 
-    inputs_USI: torch.Tensor
-    outputs_USO: torch.Tensor
+    inputs: torch.Tensor
+    outputs: torch.Tensor
 
     def squared_norms(self) -> torch.Tensor:
         """Return sum_st (x_s . x_t) (g_s . g_t), raised by what rounding may have taken from it."""
-        grams_USS = _gram(self.inputs_USI), _gram(self.outputs_USO)
+        grams_USS = _gram(self.inputs), _gram(self.outputs)
         return _raised((grams_USS[0] * grams_USS[1]).sum((1, 2)), *grams_USS)
 
     def drop(self, units_U: torch.Tensor) -> None:
         """Overwrite both sides, in copies: others may hold the same inputs."""
         keep = ~units_U[:, None, None]
-        self.inputs_USI = torch.where(keep, self.inputs_USI, 0.0)
-        self.outputs_USO = torch.where(keep, self.outputs_USO, 0.0)
+        self.inputs = torch.where(keep, self.inputs, 0.0)
+        self.outputs = torch.where(keep, self.outputs, 0.0)
 
     def add_to(self, total: torch.Tensor, factors_U: torch.Tensor) -> None:
         """Add one product over all places of all units."""
-        weighted_USO = self.outputs_USO * factors_U[:, None, None]
-        total.view(weighted_USO.shape[2], -1).addmm_(weighted_USO.flatten(0, 1).t(), self.inputs_USI.flatten(0, 1))
+        weighted_USO = self.outputs * factors_U[:, None, None]
+        total.view(weighted_USO.shape[2], -1).addmm_(weighted_USO.flatten(0, 1).t(), self.inputs.flatten(0, 1))
 
     def instantiate(self) -> torch.Tensor:
         """Return the gradients, (units, outputs, inputs)."""
-        return torch.bmm(self.outputs_USO.transpose(1, 2), self.inputs_USI)
+        return torch.bmm(self.outputs.transpose(1, 2), self.inputs)
 
 
 @dataclass(slots=True)
 class Scattered:
     """Gradients of a table (ids, width): row v is the sum of the output gradients where id v stood."""
 
-    ids_US: torch.Tensor
-    outputs_USD: torch.Tensor
+    ids: torch.Tensor
+    outputs: torch.Tensor
 
     def squared_norms(self) -> torch.Tensor:
         """Return sum_st [id_s = id_t] (g_s . g_t), raised by what rounding may have taken from it."""
-        same_USS = (self.ids_US[:, :, None] == self.ids_US[:, None, :]).to(self.outputs_USD.dtype)
-        gram_USS = _gram(self.outputs_USD)
+        same_USS = (self.ids[:, :, None] == self.ids[:, None, :]).to(self.outputs.dtype)
+        gram_USS = _gram(self.outputs)
         return _raised((same_USS * gram_USS).sum((1, 2)), gram_USS, same_USS)
 
     def drop(self, units_U: torch.Tensor) -> None:
         """Overwrite the output gradients."""
-        self.outputs_USD = torch.where(~units_U[:, None, None], self.outputs_USD, 0.0)
+        self.outputs = torch.where(~units_U[:, None, None], self.outputs, 0.0)
 
     def add_to(self, total: torch.Tensor, factors_U: torch.Tensor) -> None:
         """Add one scatter over all places of all units."""
-        weighted_USD = self.outputs_USD * factors_U[:, None, None]
-        total.index_add_(0, self.ids_US.flatten(), weighted_USD.flatten(0, 1))
+        weighted_USD = self.outputs * factors_U[:, None, None]
+        total.index_add_(0, self.ids.flatten(), weighted_USD.flatten(0, 1))
 
     def scatter_into(self, gradients_UVD: torch.Tensor) -> None:
         """Add the gradients to instantiated ones, in place."""
         units, n_ids = gradients_UVD.shape[:2]
-        offsets_U = torch.arange(units, device=self.ids_US.device) * n_ids
-        rows = (self.ids_US + offsets_U[:, None]).flatten()
-        gradients_UVD.view(units * n_ids, -1).index_add_(0, rows, self.outputs_USD.flatten(0, 1))
+        offsets_U = torch.arange(units, device=self.ids.device) * n_ids
+        rows = (self.ids + offsets_U[:, None]).flatten()
+        gradients_UVD.view(units * n_ids, -1).index_add_(0, rows, self.outputs.flatten(0, 1))
 
 
 @dataclass(slots=True)
@@ -124,9 +126,9 @@ class Tied:
 
     def squared_norms(self) -> torch.Tensor:
         """Return |E|^2 + |H|^2 + 2 <E, H>, with <E, H> = sum_st (e_s . x_t) h_t[id_s]."""
-        cross_USS = torch.bmm(self.table.outputs_USD, self.head.inputs_USI.transpose(1, 2))
-        ids_UTS = self.table.ids_US[:, None, :].expand(-1, self.head.outputs_USO.shape[1], -1)
-        picked_UTS = self.head.outputs_USO.gather(2, ids_UTS)
+        cross_USS = torch.bmm(self.table.outputs, self.head.inputs.transpose(1, 2))
+        ids_UTS = self.table.ids[:, None, :].expand(-1, self.head.outputs.shape[1], -1)
+        picked_UTS = self.head.outputs.gather(2, ids_UTS)
         cross_U = (cross_USS * picked_UTS.transpose(1, 2)).sum((1, 2))
         return self.table.squared_norms() + self.head.squared_norms() + 2 * cross_U
 

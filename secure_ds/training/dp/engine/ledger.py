@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
 from secure_ds.training.dp.engine.contributions import Contribution, Factored, Instantiated, Scattered, Tied
 
@@ -20,18 +19,18 @@ class Ledger:
     """Contributions by parameter."""
 
     def __init__(self) -> None:
-        self._uses: dict[nn.Parameter, list[Contribution]] = {}
+        self._uses: dict[torch.Tensor, list[Contribution]] = {}
 
-    def enter(self, parameter: nn.Parameter, contribution: Contribution) -> None:
+    def enter(self, parameter: torch.Tensor, contribution: Contribution) -> None:
         """Note one use of a parameter."""
         self._uses.setdefault(parameter, []).append(contribution)
 
-    def close(self) -> dict[nn.Parameter, Contribution]:
+    def close(self) -> dict[torch.Tensor, Contribution]:
         """Return one contribution for each parameter that was used."""
         return {parameter: merge(parameter, uses) for parameter, uses in self._uses.items()}
 
 
-def merge(parameter: nn.Parameter, uses: Sequence[Contribution]) -> Contribution:
+def merge(parameter: torch.Tensor, uses: Sequence[Contribution]) -> Contribution:
     """Return the uses of one parameter as one contribution.
 
     Uses as factors are put one behind the other: a unit then has the places of all of them. A table and a matrix stay
@@ -46,23 +45,19 @@ def merge(parameter: nn.Parameter, uses: Sequence[Contribution]) -> Contribution
         return _added_up(parameter, instantiated, factored, scattered)
     head = Factored(*(torch.cat(sides, 1) for sides in zip(*_sides(factored), strict=True))) if factored else None
     table = (
-        Scattered(torch.cat([use.ids_US for use in scattered], 1), torch.cat([use.outputs_USD for use in scattered], 1))
+        Scattered(torch.cat([use.ids for use in scattered], 1), torch.cat([use.outputs for use in scattered], 1))
         if scattered
         else None
     )
-    if head and table:
-        return Tied(table, head)
-    merged = head or table
-    assert merged is not None
-    return merged
+    return Tied(table, head) if head and table else head or table or uses[0]
 
 
 def _sides(factored: Sequence[Factored]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    return [(use.inputs_USI, use.outputs_USO) for use in factored]
+    return [(use.inputs, use.outputs) for use in factored]
 
 
 def _added_up(
-    parameter: nn.Parameter,
+    parameter: torch.Tensor,
     instantiated: Sequence[Instantiated],
     factored: Sequence[Factored],
     scattered: Sequence[Scattered],

@@ -34,10 +34,9 @@ class HooksEngine(GradientEngine):
 
     def _add(self, batch: Batch, sums: dict[str, torch.Tensor]) -> None:
         with _hooked(GradSampleHooks, self._model):
-            self._row_losses(batch).sum().backward()
-            gradients = {
-                name: _of_units(each, batch) for name, each in self._trainable.items() if each.grad_sample is not None
-            }
+            self._row_losses(batch).sum().backward()  # type: ignore[no-untyped-call]
+            found = {name: _of_units(each, batch) for name, each in self._trainable.items()}
+        gradients = {name: each for name, each in found.items() if each is not None}
         squares_U = torch.stack([each.squared_norms() for each in gradients.values()]).sum(0)
         factors_U = clipping_factors(squares_U, self._clipping)
         for name, contribution in gradients.items():
@@ -60,14 +59,14 @@ class GhostEngine(GradientEngine):
             raise UnsupportedModel("Opacus's ghost clipping knows units of one row; use engine bookkeeping or hooks")
         with _hooked(GradSampleHooksFastGradientClipping, self._model) as hooks:
             losses_R = self._row_losses(batch)
-            losses_R.sum().backward(retain_graph=True)
+            losses_R.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
             squares_R = hooks.get_norm_sample().square()
             hooks.disable_hooks()
             self._model.zero_grad()
             bad_R = ~torch.isfinite(squares_R)
             if bad_R.any():
                 losses_R = self._row_losses(_blanked(batch, bad_R))
-            (losses_R * clipping_factors(squares_R, self._clipping)).sum().backward()
+            (losses_R * clipping_factors(squares_R, self._clipping)).sum().backward()  # type: ignore[no-untyped-call]
             for name, parameter in self._trainable.items():
                 if parameter.grad is not None:
                     sums[name] += parameter.grad
@@ -85,7 +84,9 @@ def _hooked(kind: type[Any], model: nn.Module) -> Iterator[Any]:
         model.zero_grad()
 
 
-def _of_units(parameter: Any, batch: Batch) -> Instantiated:
+def _of_units(parameter: Any, batch: Batch) -> Instantiated | None:
+    if parameter.grad_sample is None:
+        return None
     gradients = parameter.grad_sample.float()
     return Instantiated(gradients.view(batch.n_units, batch.rows_per_unit, *parameter.shape).sum(1))
 

@@ -37,7 +37,7 @@ class Recording:
             output = output.detach().requires_grad_()
             self._leaves.append(output)
         held = [inputs[0].detach()]
-        output.register_hook(lambda gradient: self._listener(layer, held.pop(), gradient))
+        output.register_hook(lambda gradient: self._listener(layer, held.pop(), gradient))  # type: ignore[no-untyped-call]
         return output
 
 

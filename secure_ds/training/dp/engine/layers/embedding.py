@@ -15,9 +15,8 @@ from secure_ds.training.dp.engine.layers.rule import by_unit
 class EmbeddingRule:
     """y = W[id]."""
 
-    def refusal(self, layer: nn.Module) -> str | None:
+    def refusal(self, layer: nn.Embedding) -> str | None:
         """Refuse what changes the table in the forward pass, or weighs gradients by counts over the batch."""
-        assert isinstance(layer, nn.Embedding)
         if layer.max_norm is not None:
             return "max_norm rewrites rows by what the batch holds"
         if layer.scale_grad_by_freq:
@@ -25,10 +24,9 @@ class EmbeddingRule:
         return None
 
     def contributions(
-        self, layer: nn.Module, x: torch.Tensor, g: torch.Tensor, units: int
-    ) -> list[tuple[nn.Parameter, Contribution]]:
+        self, layer: nn.Embedding, x: torch.Tensor, g: torch.Tensor, units: int
+    ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return gradients of the table (ids, width); the padding id's row has none."""
-        assert isinstance(layer, nn.Embedding)
         ids_US, g_USD = x.reshape(units, -1), by_unit(g, units)
         if layer.padding_idx is not None:
             g_USD = torch.where((ids_US == layer.padding_idx)[:, :, None], 0.0, g_USD)

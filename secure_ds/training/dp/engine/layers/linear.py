@@ -15,17 +15,16 @@ from secure_ds.training.dp.engine.layers.rule import by_unit, matrix_gradients
 class LinearRule:
     """y = W x + b."""
 
-    def refusal(self, layer: nn.Module) -> str | None:
+    def refusal(self, layer: nn.Linear) -> str | None:
         """Every Linear layer has its rule."""
         return None
 
     def contributions(
-        self, layer: nn.Module, x: torch.Tensor, g: torch.Tensor, units: int
-    ) -> list[tuple[nn.Parameter, Contribution]]:
+        self, layer: nn.Linear, x: torch.Tensor, g: torch.Tensor, units: int
+    ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return gradients of weight (outputs, inputs) and bias (outputs,)."""
-        assert isinstance(layer, nn.Linear)
         x_USI, g_USO = by_unit(x, units), by_unit(g, units)
-        found: list[tuple[nn.Parameter, Contribution]] = [(layer.weight, matrix_gradients(x_USI, g_USO))]
+        found: list[tuple[torch.Tensor, Contribution]] = [(layer.weight, matrix_gradients(x_USI, g_USO))]
         if layer.bias is not None:
             found.append((layer.bias, Instantiated(g_USO.sum(1))))
         return found

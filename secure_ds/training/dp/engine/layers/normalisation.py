@@ -15,15 +15,14 @@ from secure_ds.training.dp.engine.contributions import Contribution, Instantiate
 class LayerNormRule:
     """y = w * normalised(x) + b over the last axes."""
 
-    def refusal(self, layer: nn.Module) -> str | None:
+    def refusal(self, layer: nn.LayerNorm) -> str | None:
         """Every LayerNorm has its rule."""
         return None
 
     def contributions(
-        self, layer: nn.Module, x: torch.Tensor, g: torch.Tensor, units: int
-    ) -> list[tuple[nn.Parameter, Contribution]]:
+        self, layer: nn.LayerNorm, x: torch.Tensor, g: torch.Tensor, units: int
+    ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return gradients of weight and bias, both of the normalised shape."""
-        assert isinstance(layer, nn.LayerNorm)
         scaled = layer_norm(x.float(), layer.normalized_shape, eps=layer.eps).mul_(g)
         return _scale_and_shift(layer, scaled, g, units)
 
@@ -31,15 +30,14 @@ class LayerNormRule:
 class RmsNormRule:
     """y = w * x / rms(x) over the last axes."""
 
-    def refusal(self, layer: nn.Module) -> str | None:
+    def refusal(self, layer: nn.RMSNorm) -> str | None:
         """Every RMSNorm has its rule."""
         return None
 
     def contributions(
-        self, layer: nn.Module, x: torch.Tensor, g: torch.Tensor, units: int
-    ) -> list[tuple[nn.Parameter, Contribution]]:
+        self, layer: nn.RMSNorm, x: torch.Tensor, g: torch.Tensor, units: int
+    ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return gradients of the weight, of the normalised shape."""
-        assert isinstance(layer, nn.RMSNorm)
         scaled = rms_norm(x.float(), layer.normalized_shape, eps=layer.eps).mul_(g)
         return [(layer.weight, _over_places(scaled, layer.normalized_shape, units))]
 
@@ -47,15 +45,14 @@ class RmsNormRule:
 class GroupNormRule:
     """y = w * normalised(x) + b, one number of each for a channel."""
 
-    def refusal(self, layer: nn.Module) -> str | None:
+    def refusal(self, layer: nn.GroupNorm) -> str | None:
         """Every GroupNorm has its rule."""
         return None
 
     def contributions(
-        self, layer: nn.Module, x: torch.Tensor, g: torch.Tensor, units: int
-    ) -> list[tuple[nn.Parameter, Contribution]]:
+        self, layer: nn.GroupNorm, x: torch.Tensor, g: torch.Tensor, units: int
+    ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return gradients of weight and bias, (channels,)."""
-        assert isinstance(layer, nn.GroupNorm)
         scaled = group_norm(x.float(), layer.num_groups, eps=layer.eps).mul_(g)
         return [
             (layer.weight, _over_pixels(scaled, units)),
@@ -65,8 +62,8 @@ class GroupNormRule:
 
 def _scale_and_shift(
     layer: nn.LayerNorm, scaled: torch.Tensor, g: torch.Tensor, units: int
-) -> list[tuple[nn.Parameter, Contribution]]:
-    found: list[tuple[nn.Parameter, Contribution]] = [
+) -> list[tuple[torch.Tensor, Contribution]]:
+    found: list[tuple[torch.Tensor, Contribution]] = [
         (layer.weight, _over_places(scaled, layer.normalized_shape, units))
     ]
     if layer.bias is not None:

@@ -5,7 +5,7 @@ Axes: R rows, U units, S places in a unit, I inputs, O outputs.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -16,15 +16,18 @@ from secure_ds.training.dp.engine.contributions import Contribution, Factored, I
 _MOVE_COST: Final = 64
 
 
-class Rule(Protocol):
+LayerT = TypeVar("LayerT", bound=nn.Module, contravariant=True)
+
+
+class Rule(Protocol[LayerT]):
     """How a kind of layer turns one call into gradients of units."""
 
-    def refusal(self, layer: nn.Module) -> str | None:
+    def refusal(self, layer: LayerT) -> str | None:
         """Return why the layer, as it is configured, cannot be clipped, or None."""
 
     def contributions(
-        self, layer: nn.Module, x: torch.Tensor, g: torch.Tensor, units: int
-    ) -> list[tuple[nn.Parameter, Contribution]]:
+        self, layer: LayerT, x: torch.Tensor, g: torch.Tensor, units: int
+    ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return the gradients of the layer's trainable parameters.
 
         Args:
@@ -41,13 +44,16 @@ def by_unit(x: torch.Tensor, units: int) -> torch.Tensor:
 
 
 def matrix_gradients(x_USI: torch.Tensor, g_USO: torch.Tensor) -> Factored | Instantiated:
-    """Return the gradients sum_s g_s x_s^T in the form that is cheaper to clip.
+    """Return the gradients sum_s g_s x_s^T in the form that is cheaper to clip."""
+    places, n_in, n_out = x_USI.shape[1], x_USI.shape[2], g_USO.shape[2]
+    factored = Factored(x_USI, g_USO)
+    return factored if prefers_factors(places, n_in, n_out) else Instantiated(factored.instantiate())
+
+
+def prefers_factors(places: int, n_in: int, n_out: int) -> bool:
+    """Return whether Gram matrices are cheaper than instantiated gradients.
 
     Gram matrices take S^2 (I + O) products and a second pass over the places; instantiated gradients take as long as
     the plain gradient and I O numbers to move for each unit (Bu et al. 2022, "mixed ghost clipping").
     """
-    places, n_in, n_out = x_USI.shape[1], x_USI.shape[2], g_USO.shape[2]
-    factored = Factored(x_USI, g_USO)
-    if places * places * (n_in + n_out) < _MOVE_COST * n_in * n_out:
-        return factored
-    return Instantiated(factored.instantiate())
+    return places * places * (n_in + n_out) < _MOVE_COST * n_in * n_out

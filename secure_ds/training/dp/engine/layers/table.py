@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from torch import nn
 
@@ -14,7 +14,7 @@ from secure_ds.training.dp.engine.layers.linear import LinearRule
 from secure_ds.training.dp.engine.layers.normalisation import GroupNormRule, LayerNormRule, RmsNormRule
 from secure_ds.training.dp.engine.layers.rule import Rule
 
-RULES: Final[Mapping[type[nn.Module], Rule]] = {
+RULES: Final[Mapping[type[nn.Module], Rule[Any]]] = {
     nn.Linear: LinearRule(),
     nn.Embedding: EmbeddingRule(),
     nn.LayerNorm: LayerNormRule(),
@@ -25,13 +25,13 @@ RULES: Final[Mapping[type[nn.Module], Rule]] = {
 }
 
 
-def rules_for(model: nn.Module) -> dict[nn.Module, Rule]:
+def rules_for(model: nn.Module) -> dict[nn.Module, Rule[Any]]:
     """Return the rule of each layer that has trainable parameters of its own.
 
     Raises:
         UnsupportedModel: a layer has none, or is configured in a way that has none; with its name and class.
     """
-    found: dict[nn.Module, Rule] = {}
+    found: dict[nn.Module, Rule[Any]] = {}
     for name, layer in model.named_modules():
         own = list(layer.parameters(recurse=False))
         if not any(each.requires_grad for each in own):
