@@ -28,7 +28,7 @@ MAX_NOISE_MULTIPLIER: Final = 1000.0
 NOISE_GRID: Final = 10_000  # noise multipliers are multiples of 1 / this
 _EPSILON_GRID: Final = 10**6
 _INTERVAL: Final = 1e-3  # of discretised privacy losses, rounded pessimistically: coarser is larger, never invalid
-_ORDERS: Final = (*(1 + step / 10 for step in range(1, 100)), *range(11, 64), 72, 96, 128, 192, 256, 512)
+_ORDERS: Final = (*(2 + step / 4 for step in range(32)), *range(10, 64), 72, 96, 128, 192, 256, 512)
 
 
 @lru_cache(maxsize=4096)

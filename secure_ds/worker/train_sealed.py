@@ -12,7 +12,8 @@ import threading
 from typing import Any
 
 from secure_ds.data.errors import DataError
-from secure_ds.data.sealed.descriptor import SealedDescriptor, open_own_sealed_descriptor
+from secure_ds.data.sealed.descriptor import SealedDescriptor
+from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.planning import dp_plan_for

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from policies.actions import Action
 from policies.verdict import Decision
 from secure_ds.core.principal import Caller
-from secure_ds.data.sealed.descriptor import SealedDescriptor, open_own_sealed_descriptor
+from secure_ds.data.sealed.descriptor import SealedDescriptor
+from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.privacy.renyi import RenyiBudget, reserve
 from secure_ds.services.job_data import JobData
@@ -46,15 +47,15 @@ def _quote(
     return QuoteView(
         admissible=not refusals,
         refusals=refusals,
-        plan=plan and plan.to_json(),
-        plan_digest=plan and plan.digest,
+        plan=plan.to_json() if plan else None,
+        plan_digest=plan.digest if plan else None,
         epsilon=body.epsilon,
         delta=body.delta,
         epsilon_left=budget.epsilon_left,
-        epsilon_charged=plan and plan.epsilon_after(plan.steps),
+        epsilon_charged=plan.epsilon_after(plan.steps) if plan else None,
         steps=plan.steps if plan else body.steps,
-        sigma=plan and plan.noise_multiplier * plan.clipping.l2_norm_clip,
-        sensitivity=plan and plan.clipping.l2_norm_clip,
+        sigma=plan.noise_multiplier * plan.clipping.l2_norm_clip if plan else None,
+        sensitivity=plan.clipping.l2_norm_clip if plan else None,
         statistical_bits=None,
         tau=None,
         dual_evaluation=False,

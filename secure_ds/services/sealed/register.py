@@ -12,7 +12,8 @@ from policies.actions import Action
 from policies.entities import Tenant
 from secure_ds.core.principal import Caller
 from secure_ds.data.errors import DataError
-from secure_ds.data.sealed.descriptor import SealedDescriptor, open_own_sealed_descriptor
+from secure_ds.data.sealed.descriptor import SealedDescriptor
+from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.privacy.renyi import RenyiBudget, RenyiLimit, open_budget

@@ -35,8 +35,5 @@ def _numbers(config: ModelConfig, facts: SealedFacts) -> list[tuple[str, int, in
         case CnnConfig():
             found = [(name, schema[name], getattr(config, name)) for name in ("channels", "height", "width")]
         case TransformerConfig():
-            return [
-                ("vocabulary", schema["vocabulary"], config.vocabulary),
-                ("context", schema["context"], config.context),
-            ]
+            return [(name, schema[name], getattr(config, name)) for name in ("vocabulary", "context")]
     return [*found, ("n_classes", len(schema["label"]["classes"]), config.n_classes)]

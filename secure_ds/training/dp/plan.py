@@ -3,8 +3,8 @@
 Rules kept here:
 1. A plan is a pure function of what the owner signed (`SealedFacts`) and what was asked (`DpRequest`). Reading one back
    plans again and refuses what differs, so noise and charges are never taken from anyone.
-2. Trainer and accountant read the same value: sampler, clipping, noise, steps and normaliser are in it, and what changes
-   speed alone (`performance`) is not.
+2. Trainer and accountant read the same value: sampler, clipping, noise, steps and normaliser are in it, and what
+   changes speed alone (`performance`) is not.
 3. Noise is added to sums. The normaliser is the expected number of units of a step, rounded up: a public constant.
 4. The owner's limit holds for the job by itself here, and for all jobs together in the ledger.
 
@@ -35,8 +35,15 @@ from secure_ds.training.dp.samplers import PoissonSampler, Sampler, TruncatedPoi
 
 FORMAT: Final = "secure-ds/dp-plan/1"
 ALGORITHM: Final = "sealed_dp_sgd"
+OptimiserKind = Literal["dp_sgd", "dp_adam", "dp_adamw"]
+OPTIMISERS: Final[dict[str, OptimiserKind]] = {"dp_sgd": "dp_sgd", "dp_adam": "dp_adam", "dp_adamw": "dp_adamw"}
 MAX_SLACK: Final = 2.0**-10  # of a job's delta that goes to anything but the accountant
 _CUT_DEVIATIONS: Final = 10.0
+_KNOWN: Final = {
+    "optimiser": tuple(OPTIMISERS),
+    "clipping": ("flat", "automatic"),
+    "sampler": ("poisson", "truncated_poisson"),
+}
 
 __all__ = ["DpPlan", "DpRequest", "SealedFacts", "make_dp_plan", "plan_from_json"]
 
@@ -58,7 +65,7 @@ class Clipping:
 class OptimiserSettings:
     """How noisy means become updates: post-processing, which costs nothing."""
 
-    kind: Literal["dp_sgd", "dp_adam", "dp_adamw"]
+    kind: OptimiserKind
     learning_rate: float
     momentum: float = 0.9
     beta1: float = 0.9
@@ -164,7 +171,7 @@ def make_dp_plan(facts: SealedFacts, request: DpRequest) -> DpPlan:
     config = _config(facts, request)
     defaults = rule.sizes(facts.n_units, request.batch_size, request.steps)
     sampler = _sampler(facts, request, defaults.batch_size)
-    optimiser = request.optimiser or "dp_sgd"
+    kind = OPTIMISERS[request.optimiser or "dp_sgd"]
     clip = rule.l2_norm_clip(config.task) if request.l2_norm_clip is None else request.l2_norm_clip
     left = request.delta - _slack(facts, request, config.to_json(), sampler, defaults.steps)
     return DpPlan(
@@ -173,10 +180,7 @@ def make_dp_plan(facts: SealedFacts, request: DpRequest) -> DpPlan:
         model=config.to_json(),
         sampler=sampler,
         clipping=Clipping(clip, "automatic" if request.clipping == "automatic" else "flat"),
-        optimiser=OptimiserSettings(
-            optimiser,  # type: ignore[arg-type]  one of three, as `_require_request` saw
-            rule.learning_rate(optimiser) if request.learning_rate is None else request.learning_rate,
-        ),
+        optimiser=OptimiserSettings(kind, request.learning_rate or rule.learning_rate(kind)),
         noise_multiplier=calibrate(request.epsilon, left, sampler.sampling_rate, defaults.steps, None),
         steps=defaults.steps,
         normaliser=float(defaults.batch_size),
@@ -210,11 +214,8 @@ def _require_request(facts: SealedFacts, request: DpRequest) -> None:
             f"epsilon = {request.epsilon:g} at delta = {request.delta:g} is more than the owner of the data set allows:"
             f" epsilon = {facts.limit_epsilon:g} at delta = {facts.limit_delta:g} for everything ever released",
         )
-    _require(
-        request.optimiser in (None, "dp_sgd", "dp_adam", "dp_adamw"), "optimiser must be dp_sgd, dp_adam or dp_adamw"
-    )
-    _require(request.clipping in (None, "flat", "automatic"), "clipping must be flat or automatic")
-    _require(request.sampler in (None, "poisson", "truncated_poisson"), "sampler must be poisson or truncated_poisson")
+    for name, known in _KNOWN.items():
+        _require(getattr(request, name) in (None, *known), f"{name} must be one of {', '.join(known)}")
     _require(
         request.batch_size is None or 1 <= request.batch_size <= facts.n_units,
         f"batch_size must be 1 to the number of units, {facts.n_units}",
@@ -249,8 +250,8 @@ def _slack(facts: SealedFacts, request: DpRequest, model: dict[str, Any], sample
     if needed > MAX_SLACK * request.delta:
         raise PlanRefused(
             "delta_too_small",
-            f"delta = {request.delta:.3g} must be above {needed / MAX_SLACK:.3g} for a model of this size, so many steps"
-            " and this sampler",
+            f"delta = {request.delta:.3g} must be above {needed / MAX_SLACK:.3g} for a model of this size, so many"
+            " steps and this sampler",
         )
     return MAX_SLACK * request.delta
 
