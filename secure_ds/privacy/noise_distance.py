@@ -2,7 +2,7 @@
 
 The trainer adds integers to sums that were rounded to a grid. Proven where they are drawn
 (`secure_ds/training/dp/noise/source.py`): over N coordinates and steps together everything released is within a total
-variation of sqrt(N) 2^-47.5 of the rounded Gaussian mechanism, which is post-processing of the Gaussian one; rounding
+variation of sqrt(N) 2^-84 of the rounded Gaussian mechanism, which is post-processing of the Gaussian one; rounding
 and float32 are covered by noise that is a relative 2^-18 wider than the plan says.
 
 A larger sample than a truncated sampler takes is cut; up to that event it is a Poisson sample, so where its probability
@@ -15,7 +15,7 @@ If M is (epsilon, delta)-DP and M' within gamma of it, M' is (epsilon, delta + (
 from math import exp, sqrt
 from typing import Final
 
-NOISE_DISTANCE: Final = 2.0**-47.5  # for one coordinate of one step; grows with the root of their number
+NOISE_DISTANCE: Final = 2.0**-84  # for one coordinate of one step; grows with the root of their number
 
 
 def slack(epsilon: float, coordinates: int, steps: int, cut: float = 0.0) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from secure_ds.core.digest import digest_bytes
 from secure_ds.core.private_keys import public_hex, public_point
 from secure_ds.data.sealed.key import open_data_key, session_info
+from secure_ds.jobs.sealed_model import ModelStatement
 from secure_ds.jobs.settlement import Settlement
 
 
@@ -27,6 +29,13 @@ class Session:
         """
         info = session_info(job_id, plan_digest, fence, dataset_id, self.session_key)
         return open_data_key(sealed, self._sealing, info)
+
+    def vouch(self, job_id: str, plan_digest: str, model_file: bytes) -> tuple[str, str]:
+        """Return the statement that names the model a job made, and its signature, hexadecimal."""
+        made = ModelStatement(
+            job_id=job_id, plan_digest=plan_digest, session_key=self.session_key, weights=digest_bytes(model_file)
+        )
+        return made.statement, made.sign(self._signing)
 
     def settle(self, job_id: str, plan_digest: str, steps_spent: int) -> tuple[str, str]:
         """Return the statement that says how many steps were used, and its signature, hexadecimal."""
