@@ -25,7 +25,7 @@ from tests.installation import PURPOSE, Installation
 FEATURES = 4
 TABLE = TableSchema(
     columns=tuple(Numeric(name=f"x{index}", low=-1.0, high=1.0) for index in range(FEATURES)),
-    label=Label(column="label", classes=("no", "yes")),
+    label=Label(column="label", classes=("0", "1")),
 )
 QUICK = SealedTraining(batch_size=64, l2_norm_clip=1.0)
 

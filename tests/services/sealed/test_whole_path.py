@@ -13,6 +13,8 @@ from secure_ds.wire.sealed_certificate import SealedPredicate
 from tests.installation import PURPOSE
 from tests.sealed_jobs import sealed_owner, table_records
 
+FIVE_INPUTS = {"family": "mlp", "task": "classify", "n_inputs": 5, "hidden": [], "n_classes": 2}
+
 
 def test_a_job_from_sealed_records_to_a_certified_model(tmp_path: Path, database_url: str) -> None:
     owner = sealed_owner(tmp_path, database_url)
@@ -94,12 +96,9 @@ def test_algorithm_and_records_must_be_of_one_way(tmp_path: Path) -> None:
         ({"epsilon": 9.0}, "more than the owner"),
         ({"sealed": SealedTraining(batch_size=401)}, "batch_size must be 1 to the number of units, 400"),
         ({"sealed": SealedTraining(model={"family": "rnn"})}, "family must be one of"),
-        (
-            {"sealed": SealedTraining(model={"family": "mlp", "task": "classify", "n_inputs": 5, "hidden": [], "n_classes": 2})},
-            "n_inputs must be 4",
-        ),
+        ({"sealed": SealedTraining(model=FIVE_INPUTS)}, "n_inputs must be 4"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_planned_is_refused_with_what_would_be_right(
     tmp_path: Path, settings: dict[str, object], why: str
 ) -> None:

@@ -123,7 +123,7 @@ class DiscreteGaussian:
             context.prec = DIGITS
             y = Decimal(x * x - cell.edge * cell.edge) / (2 * SIGMA * SIGMA)
             uniform = number + Decimal(self._keystream.integer(_LAST_BYTES)) / 256**_LAST_BYTES
-            return uniform < cell.keep * (-y).exp() * 2 ** (_FIRST_BITS + _MORE_BITS)
+            return bool(uniform < cell.keep * (-y).exp() * 2 ** (_FIRST_BITS + _MORE_BITS))
 
     def _tensor(self, numbers: list[int]) -> torch.Tensor:
         return torch.tensor(numbers, dtype=torch.int64, device=self._device)
