@@ -68,8 +68,8 @@ def _windows(layer: nn.Conv1d | nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     for axis in range(axes):
         reach = layer.dilation[axis] * (layer.kernel_size[axis] - 1) + 1
         windows = windows.unfold(2 + axis, reach, layer.stride[axis])
-    taps = (slice(None, None, dilation) for dilation in layer.dilation)
-    windows = windows[(..., *taps)]
+    taps = tuple(slice(None, None, dilation) for dilation in layer.dilation)
+    windows = windows[:, :, *(slice(None),) * axes, *taps]
     pixels, kernel = range(2, 2 + axes), range(2 + axes, 2 + 2 * axes)
     return windows.permute(0, 1, *kernel, *pixels)
 
