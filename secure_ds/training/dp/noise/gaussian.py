@@ -27,6 +27,7 @@ from typing import Final
 import torch
 
 from secure_ds.training.dp.noise.keystream import Keystream
+from secure_ds.training.dp.noise.parts import in_parallel, part_size
 from secure_ds.training.dp.noise.table import (
     CELLS_PER_SIGMA,
     COLUMN_BITS,
@@ -46,8 +47,6 @@ _MORE_BITS: Final = 32
 _DOUBT: Final[int] = 2**14
 _LAST_BYTES: Final[int] = 16
 _HALF: Final[int] = 2 ** (_FIRST_BITS - 1)
-_CPU_CHUNK: Final = 2**15  # the second cache holds this many at once
-_CUDA_CHUNK: Final = 2**24
 
 
 class DiscreteGaussian:
@@ -55,7 +54,7 @@ class DiscreteGaussian:
 
     def __init__(self, keystream: Keystream, device: torch.device) -> None:
         self._keystream, self._device = keystream, device
-        self._chunk = chunk_size(device)
+        self._part = part_size(device)
         table = proposal_table()
         self._tail_symbol = len(table.main)
         ends = [
@@ -73,17 +72,15 @@ class DiscreteGaussian:
     def draw(self, count: int) -> torch.Tensor:
         """Return (count,) independent draws, int64."""
         drawn = torch.empty(count, dtype=torch.int64, device=self._device)
-        rejected = [self._attempt(part) + start for start, part in self._parts(drawn)]
-        places = torch.cat(rejected) if rejected else drawn
+        parts = drawn.split(self._part)  # type: ignore[no-untyped-call]
+        rejected = [places + number * self._part for number, places in enumerate(in_parallel(self._attempt, parts))]
+        places = torch.cat(rejected)
         while places.numel():
             again = torch.empty_like(places)
             still = self._attempt(again)
             drawn[places] = again
             places = places[still]
         return drawn
-
-    def _parts(self, drawn: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
-        return [(start, drawn[start : start + self._chunk]) for start in range(0, len(drawn), self._chunk)]
 
     def _attempt(self, out: torch.Tensor) -> torch.Tensor:
         """Fill `out` with proposals; return the places of those that are rejected."""
@@ -127,11 +124,6 @@ class DiscreteGaussian:
 
     def _tensor(self, numbers: list[int]) -> torch.Tensor:
         return torch.tensor(numbers, dtype=torch.int64, device=self._device)
-
-
-def chunk_size(device: torch.device) -> int:
-    """Return how many coordinates are worked on at once."""
-    return _CPU_CHUNK if device.type == "cpu" else _CUDA_CHUNK
 
 
 def _true(mask: torch.Tensor) -> list[int]:

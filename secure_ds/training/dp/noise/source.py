@@ -34,8 +34,9 @@ from typing import Final
 import torch
 
 from secure_ds.training.dp.noise.errors import InvalidNoise
-from secure_ds.training.dp.noise.gaussian import DiscreteGaussian, chunk_size
+from secure_ds.training.dp.noise.gaussian import DiscreteGaussian
 from secure_ds.training.dp.noise.keystream import Keystream
+from secure_ds.training.dp.noise.parts import in_parallel, part_size
 from secure_ds.training.dp.noise.table import SIGMA
 
 WIDENING: Final = 1 + 2.0**-18
@@ -87,9 +88,11 @@ def grid_step(standard_deviation: float) -> float:
 
 def _noised(sums: torch.Tensor, noise: torch.Tensor, grid: float) -> torch.Tensor:
     result = torch.empty_like(sums, memory_format=torch.contiguous_format)
-    chunk = chunk_size(sums.device)
-    parts = zip(*(torch.split(each.reshape(-1), chunk) for each in (sums, noise, result)), strict=True)
-    for numbers, drawn, out in parts:  # in pieces that the cache holds
+    size = part_size(sums.device)
+
+    def add(numbers: torch.Tensor, drawn: torch.Tensor, out: torch.Tensor) -> None:
         steps = (numbers.double() / grid).nan_to_num_(0.0, _RANGE, -_RANGE).clamp_(-_RANGE, _RANGE).round_().long()
         out.copy_(steps.add_(drawn).double().mul_(grid))
+
+    in_parallel(add, *(torch.split(each.reshape(-1), size) for each in (sums, noise, result)))
     return result

@@ -115,13 +115,12 @@ def test_neighbours_and_draws_are_uncorrelated() -> None:
         assert abs((left * right).mean()) < bound
 
 
-def test_the_tail_is_drawn_as_it_is_proposed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tail_is_drawn_as_it_is_proposed() -> None:
     """With every proposal sent to the tail, what is accepted is the Gaussian beyond six sigma."""
     sampler = DiscreteGaussian(Keystream(), CPU)
     sampler._ends[:] = torch.iinfo(torch.int64).min  # every column means its alias
     for entries, number in ((sampler._symbols, len(TABLE.main)), (sampler._starts, 0), (sampler._sure, -(2**29))):
         entries[:] = number
-    monkeypatch.setattr(gaussian, "_CPU_CHUNK", 4096)
     drawn = np.abs(sampler.draw(4000).numpy() / SIGMA)
     assert drawn.min() >= 6
     beyond = stats.norm.sf(drawn) / stats.norm.sf(6)
