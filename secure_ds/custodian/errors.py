@@ -163,3 +163,28 @@ class CheckpointRefused(CustodianRefusal):
     """The audit tree is not an extension of the one signed before."""
 
     code = "checkpoint_refused"
+
+
+class SessionConflict(CustodianRefusal):
+    """Another trainer was given the keys under this lease, or this trainer was given keys under another one."""
+
+    code = "session_conflict"
+    remedy = "start a fresh trainer under a fresh lease"
+
+
+class SessionKeyRejected(CustodianRefusal):
+    """The session key is no point of P-256."""
+
+    code = "session_key_rejected"
+
+
+class JobSettled(CustodianRefusal):
+    """The job ended, and what it did not use was handed back."""
+
+    code = "job_settled"
+
+
+class SettlementRejected(CustodianRefusal):
+    """What is said of a job's steps was not signed by its newest trainer, or does not follow from its plan."""
+
+    code = "settlement_rejected"

@@ -60,14 +60,16 @@ def grant(context: CustodianContext, message: GrantRequest) -> Grant:
     return Grant(envelope=Envelope.model_validate_json(envelope))
 
 
-def open_grant(context: CustodianContext, envelope: Envelope, job_id: str) -> GrantRequest:
-    """Return what this custodian consented to.
+def open_grant(
+    context: CustodianContext, envelope: Envelope, job_id: str, payload_type: str = PAYLOAD_TYPE
+) -> GrantRequest:
+    """Return what this custodian consented to, of the kind that `payload_type` says.
 
     Raises:
         GrantInvalid: it did not sign this, or not for this job.
     """
     try:
-        payload = context.keyring.verify(GRANTS, envelope.model_dump_json().encode(), PAYLOAD_TYPE)
+        payload = context.keyring.verify(GRANTS, envelope.model_dump_json().encode(), payload_type)
         granted = GrantRequest.model_validate_json(payload)
     except (EnvelopeRejected, ValidationError):
         raise GrantInvalid("the grant is not one this custodian signed") from None

@@ -315,6 +315,11 @@ class Journal:
         row = self._one(select(successions.c.parent).where(successions.c.dataset_id == dataset_id))
         return None if row is None else str(row[0])
 
+    def rows(self, query: Any) -> list[Row[Any]]:
+        """Return the rows of a query on the journal's tables."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(query))
+
     def _one(self, query: Any) -> Row[Any] | None:
         with self._engine.connect() as connection:
             return connection.execute(query).first()
@@ -332,53 +337,54 @@ class Page:
 
     def registered(self, registration: Registration) -> None:
         """Write down a data set's key."""
-        self._add(keys, **_fields(registration))
+        self.add(keys, **fields_of(registration))
 
     def succeeded(self, succession: Succession) -> None:
         """Write down that a key took over from another, which ends the other; there is one successor at most."""
-        self._add(successions, **_fields(succession))
+        self.add(successions, **fields_of(succession))
 
     def founded(self, group: Group) -> None:
         """Write down a collaboration's key."""
-        self._add(groups, **_fields(group))
+        self.add(groups, **fields_of(group))
 
     def consented(self, consent: ConsentRecord) -> None:
         """Write down a consent, or its withdrawal."""
-        self._add(consents, **_fields(consent))
+        self.add(consents, **fields_of(consent))
 
     def checked(self, check: Check) -> None:
         """Write down a verdict."""
-        self._add(checks, **_fields(check))
+        self.add(checks, **fields_of(check))
 
     def spent(self, spend: Spend) -> None:
         """Write down a payment, before the decryption."""
-        self._add(spends, **_fields(spend))
+        self.add(spends, **fields_of(spend))
 
     def confirmed(self, confirmation: Confirmation) -> None:
         """Write down who attested what is paid for, with the payment."""
-        self._add(confirmations, **_fields(confirmation))
+        self.add(confirmations, **fields_of(confirmation))
 
     def answered(self, job_id: str, step: int, answer: Sequence[int]) -> None:
         """Write down an answer, before anybody hears it."""
-        self._add(answers, job_id=job_id, step=step, answer=json.dumps([str(value) for value in answer]))
+        self.add(answers, job_id=job_id, step=step, answer=json.dumps([str(value) for value in answer]))
 
     def certified(self, job_id: str, envelope: bytes) -> None:
         """Write down a signed certificate, so that a repeated request gets the same bytes."""
-        self._add(certificates, job_id=job_id, envelope=envelope)
+        self.add(certificates, job_id=job_id, envelope=envelope)
 
     def signed_checkpoint(self, size: int, root: bytes) -> None:
         """Write down a signed tree head."""
-        self._add(checkpoints, size=size, root=root)
+        self.add(checkpoints, size=size, root=root)
 
     def announce(self, event_id: str, draft: dict[str, Any]) -> None:
         """Owe the audit log an entry."""
-        self._add(outbox, event_id=event_id, draft=json.dumps(draft))
+        self.add(outbox, event_id=event_id, draft=json.dumps(draft))
 
     def delivered(self, event_id: str) -> None:
         """The audit log has the entry."""
-        self._add(delivered, event_id=event_id)
+        self.add(delivered, event_id=event_id)
 
-    def _add(self, table: Table, **values: Any) -> None:
+    def add(self, table: Table, **values: Any) -> None:
+        """Write down a row of one of the journal's tables."""
         self._connection.execute(insert(table).values(**values))
 
 
@@ -390,7 +396,8 @@ def _locked(lock: BinaryIO) -> bool:
     return True
 
 
-def _fields(row: Any) -> dict[str, Any]:
+def fields_of(row: Any) -> dict[str, Any]:
+    """Return the columns of a row that is kept as a dataclass."""
     return {name: getattr(row, name) for name in row.__dataclass_fields__}
 
 

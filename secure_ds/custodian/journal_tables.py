@@ -103,6 +103,43 @@ checkpoints = Table(
     Column("size", BigInteger, primary_key=True),
     Column("root", LargeBinary, nullable=False),
 )
+sealed_keys = Table(
+    "sealed_keys",
+    metadata,
+    Column("dataset_id", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("descriptor_digest", String, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+)
+sealed_sessions = Table(
+    "sealed_sessions",
+    metadata,
+    Column("job_id", String, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("session_key", String, nullable=False, unique=True),
+    Column("signing_key", String, nullable=False, unique=True),
+    PrimaryKeyConstraint("job_id", "fence"),
+)
+sealed_charges = Table(
+    "sealed_charges",
+    metadata,
+    Column("job_id", String, nullable=False),
+    Column("dataset_id", String, nullable=False, index=True),
+    Column("plan_digest", String, nullable=False),
+    Column("steps", BigInteger, nullable=False),
+    Column("step_cost", Text, nullable=False),
+    PrimaryKeyConstraint("job_id", "dataset_id"),
+)
+sealed_settlements = Table(
+    "sealed_settlements",
+    metadata,
+    Column("job_id", String, primary_key=True),
+    Column("steps_spent", BigInteger, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("signature", String, nullable=False),
+)
 outbox = Table(
     "outbox",
     metadata,

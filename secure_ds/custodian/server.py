@@ -31,6 +31,10 @@ from secure_ds.custodian.groups import create_group
 from secure_ds.custodian.held_keys import held_key
 from secure_ds.custodian.norms import check_norms
 from secure_ds.custodian.registration import register
+from secure_ds.custodian.sealed.grants import grant_sealed
+from secure_ds.custodian.sealed.registration import register_sealed
+from secure_ds.custodian.sealed.release import release_keys
+from secure_ds.custodian.sealed.settlement import settle_sealed
 from secure_ds.store.errors import StoreUnavailable
 from secure_ds.wire.base import Message
 from secure_ds.wire.custodian import (
@@ -49,6 +53,7 @@ from secure_ds.wire.custodian import (
     Registered,
     StepQuestion,
 )
+from secure_ds.wire.sealed import SealedKeyRequest, SettleSealed
 from secure_ds.wire.service import PublicKeys
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -81,6 +86,10 @@ def _acts(context: CustodianContext) -> dict[str, tuple[type[Message], Callable[
         "grant": (GrantRequest, lambda message: grant(context, message)),
         "check_norms": (NormCheck, lambda message: check_norms(context, message)),
         "answer": (StepQuestion, lambda message: answer_step(context, message)),
+        "register_sealed": (KeyRegistration, lambda message: register_sealed(context, message)),
+        "grant_sealed": (GrantRequest, lambda message: grant_sealed(context, message)),
+        "release_keys": (SealedKeyRequest, lambda message: release_keys(context, message)),
+        "settle_sealed": (SettleSealed, lambda message: settle_sealed(context, message)),
         "certify": (CertificateRequest, lambda message: certify(context, message)),
         "checkpoint": (Nothing, lambda _: CheckpointSize(size=checkpoint(context))),
         "decryptions": (DecryptionQuestion, lambda message: _decryptions(context, message)),

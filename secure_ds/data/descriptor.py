@@ -38,6 +38,7 @@ from secure_ds.data.sealing import results_point
 MAX_RECORDS = 2**24
 MAX_PRIOR_DECRYPTIONS = 2**24
 MAX_CLASSES = 64
+NOT_CANONICAL = "the descriptor must be canonical JSON (RFC 8785), without repeated fields"
 
 Content = Literal["records", "statistics"]
 RECORDS: Final = "records"
@@ -62,11 +63,27 @@ UploadKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 CkksParameters = Annotated[Parameters, PlainValidator(_parameters), PlainSerializer(Parameters.to_json)]
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
+    """Base of all parts of a descriptor: closed, frozen, strictly typed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class FileReference(_Closed):
+class Document(Closed):
+    """Base of the descriptors: what has one spelling, and so one digest."""
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """The canonical JSON bytes: what is signed and digested."""
+        return rfc8785.dumps(self.model_dump(mode="json"))
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` digest of `canonical`."""
+        return digest_bytes(self.canonical)
+
+
+class FileReference(Closed):
     """A file by digest and exact length in bytes."""
 
     digest: Digest
@@ -86,22 +103,18 @@ class KeyFile(FileReference):
     name: str
 
 
-class Limits(_Closed):
-    """What the owner allows, for the life of the data set.
+class OwnerLimits(Closed):
+    """What the owner of any data set allows, for its life.
 
     Attributes:
-        epsilon: bound of all releases together, at `delta`, zero-out neighbours of one privacy unit.
+        epsilon: bound of all releases together, at `delta`, for neighbours in one privacy unit.
         delta: the other half of that bound.
         purposes: what training may be for; sorted, distinct.
-        max_decryptions: releases under this key, ever (the flooding noise is sized for it).
-        dual_evaluation_required: whether a step is answered only once two trust domains evaluated it alike.
     """
 
     epsilon: Annotated[float, Field(gt=0, le=100)]
     delta: Annotated[float, Field(gt=0, le=1e-2)]
     purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=32)]
-    max_decryptions: Annotated[int, Field(ge=1, le=2**20)]
-    dual_evaluation_required: bool = False
 
     @model_validator(mode="after")
     def _canonical_purposes(self) -> Self:
@@ -110,14 +123,26 @@ class Limits(_Closed):
         return self
 
 
-class PrivacyUnit(_Closed):
+class Limits(OwnerLimits):
+    """What the owner of an encrypted data set allows; neighbours are zero-out.
+
+    Attributes:
+        max_decryptions: releases under this key, ever (the flooding noise is sized for it).
+        dual_evaluation_required: whether a step is answered only once two trust domains evaluated it alike.
+    """
+
+    max_decryptions: Annotated[int, Field(ge=1, le=2**20)]
+    dual_evaluation_required: bool = False
+
+
+class PrivacyUnit(Closed):
     """Whose data neighbouring data sets differ in: a person with at most `records_per_person` records."""
 
     kind: Literal["record"] = "record"
     records_per_person: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
-class Rotation(_Closed):
+class Rotation(Closed):
     """What a data set with a new key says of the one it succeeds: same files, same budget, another key for answers.
 
     Attributes:
@@ -133,14 +158,14 @@ class Rotation(_Closed):
     prior_decryptions: Annotated[int, Field(ge=1, le=MAX_PRIOR_DECRYPTIONS)]
 
 
-class GroupReference(_Closed):
+class GroupReference(Closed):
     """The collaboration under whose key records were encrypted, by id and by the digest of its signed statement."""
 
     collaboration_id: Annotated[str, Field(pattern=r"^collab_[a-z2-7]{26}$")]
     statement_digest: Digest
 
 
-class DatasetDescriptor(_Closed):
+class DatasetDescriptor(Document):
     """One encrypted data set.
 
     Attributes:
@@ -235,16 +260,6 @@ class DatasetDescriptor(_Closed):
         columns = self.n_features + len(self.label_columns)
         return columns * (columns + 1) // 2 + 64 * columns
 
-    @cached_property
-    def canonical(self) -> bytes:
-        """The canonical JSON bytes: what is signed and digested."""
-        return rfc8785.dumps(self.model_dump(mode="json"))
-
-    @cached_property
-    def digest(self) -> str:
-        """`sha256:` digest of `canonical`."""
-        return digest_bytes(self.canonical)
-
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         self._check_scale()
@@ -320,7 +335,7 @@ def parse_descriptor(data: bytes) -> DatasetDescriptor:
     except ValidationError as error:
         raise InvalidDescriptor(first_problem(error, "descriptor")) from None
     if descriptor.canonical != data:
-        raise InvalidDescriptor("the descriptor must be canonical JSON (RFC 8785), without repeated fields")
+        raise InvalidDescriptor(NOT_CANONICAL)
     return descriptor
 
 

@@ -82,6 +82,15 @@ def claimed_key_id(envelope: bytes) -> str:
     return _parse(envelope).signatures[0].keyid
 
 
+def claimed_payload_type(envelope: bytes) -> str:
+    """Return what the envelope says it carries, *unverified*: good only to see how to read it.
+
+    Raises:
+        InvalidEnvelope: the envelope is malformed.
+    """
+    return _parse(envelope).payloadType
+
+
 def _parse(envelope: bytes) -> _Envelope:
     if len(envelope) > MAX_ENVELOPE_BYTES:
         raise InvalidEnvelope

@@ -62,3 +62,13 @@ class InvalidEnvelope(DataError):
     def __init__(self) -> None:
         """Make the one message there is."""
         super().__init__("the envelope is malformed or not signed by the expected key")
+
+
+class ContainerRefused(DataError):
+    """A sealed container does not open. Every cause looks the same from outside."""
+
+    code: ClassVar[str] = "container_refused"
+
+    def __init__(self) -> None:
+        """Make the one message there is."""
+        super().__init__("the container is not the one that was sealed for this data set under this key")

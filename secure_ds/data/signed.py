@@ -31,7 +31,7 @@ def open_own_descriptor(envelope: bytes) -> DatasetDescriptor:
         InvalidEnvelope: the envelope is malformed or its signature does not hold.
         InvalidDescriptor: what was signed is not a descriptor.
     """
-    claimed = parse_descriptor(_unverified_payload(envelope))
+    claimed = parse_descriptor(unverified_payload(envelope))
     return open_descriptor(envelope, Ed25519PublicKey.from_public_bytes(bytes.fromhex(claimed.upload_key)))
 
 
@@ -50,7 +50,8 @@ def check_blob(data: bytes | memoryview, descriptor: DatasetDescriptor, kind: st
         check_key_file(kind, data, descriptor.parameters)
 
 
-def _unverified_payload(envelope: bytes) -> bytes:
+def unverified_payload(envelope: bytes) -> bytes:
+    """Return what an envelope carries, *unverified*: good only to see which key it names. Raises `InvalidEnvelope`."""
     if len(envelope) > MAX_ENVELOPE_BYTES:
         raise InvalidEnvelope
     try:

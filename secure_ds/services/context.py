@@ -28,6 +28,7 @@ from secure_ds.wire.custodian import (
     StepAnswer,
     StepQuestion,
 )
+from secure_ds.wire.sealed import SealedKeyRequest, SealedKeys, Settled, SettleSealed
 from secure_ds.wire.service import PublicKeys
 
 
@@ -62,6 +63,22 @@ class Custody(Protocol):
 
     def answer(self, message: StepQuestion) -> StepAnswer:
         """Ask for the noisy sums of one step."""
+        ...
+
+    def register_sealed(self, message: KeyRegistration) -> Registered:
+        """Hand over a sealed data set's sealed data key; repeating the same message changes nothing."""
+        ...
+
+    def grant_sealed(self, message: GrantRequest) -> Grant:
+        """Ask for the use of a data key for one sealed job; the consent is signed and nothing is stored."""
+        ...
+
+    def release_keys(self, message: SealedKeyRequest) -> SealedKeys:
+        """Ask for a sealed job's data keys, sealed to its trainer: whoever asks cannot open them."""
+        ...
+
+    def settle_sealed(self, message: SettleSealed) -> Settled:
+        """Hand over what an ended job's trainer signed; the steps it did not use come back."""
         ...
 
     def certify(self, message: CertificateRequest) -> Certificate:

@@ -30,6 +30,7 @@ from secure_ds.wire.custodian import (
     StepAnswer,
     StepQuestion,
 )
+from secure_ds.wire.sealed import SealedKeyRequest, SealedKeys, Settled, SettleSealed
 from secure_ds.wire.service import PublicKeys
 
 Answer = TypeVar("Answer", bound=Message)
@@ -64,6 +65,18 @@ class RpcCustody:
 
     def answer(self, message: StepQuestion) -> StepAnswer:
         return self._ask("answer", message, StepAnswer)
+
+    def register_sealed(self, message: KeyRegistration) -> Registered:
+        return self._ask("register_sealed", message, Registered)
+
+    def grant_sealed(self, message: GrantRequest) -> Grant:
+        return self._ask("grant_sealed", message, Grant)
+
+    def release_keys(self, message: SealedKeyRequest) -> SealedKeys:
+        return self._ask("release_keys", message, SealedKeys)
+
+    def settle_sealed(self, message: SettleSealed) -> Settled:
+        return self._ask("settle_sealed", message, Settled)
 
     def certify(self, message: CertificateRequest) -> Certificate:
         return self._ask("certify", message, Certificate)

@@ -112,6 +112,11 @@ class Work(Repository):
         query = select(work.c.fence).where(_is(lease.kind, lease.subject_id), work.c.finished_at.is_(None))
         return self._connection.execute(query).scalar_one_or_none() == lease.fence
 
+    def fence_of_holder(self, kind: WorkKind, subject_id: str) -> int | None:
+        """Return the fence of whoever holds work at this moment; None where nobody does, or it is finished."""
+        held = and_(_is(kind, subject_id), work.c.finished_at.is_(None), work.c.worker_id.is_not(None))
+        return self._connection.execute(select(work.c.fence).where(held)).scalar_one_or_none()
+
     def let_go(self, lease: Lease) -> None:
         """Give work back before its lease runs out. Raises `LeaseLost`."""
         self.check(lease)

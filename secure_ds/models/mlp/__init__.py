@@ -1,0 +1,1 @@
+"""The multilayer perceptron, for rows of numbers."""

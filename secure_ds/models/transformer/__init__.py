@@ -1,0 +1,1 @@
+"""The causal transformer, for rows of tokens."""

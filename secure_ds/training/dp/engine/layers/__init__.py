@@ -1,0 +1,1 @@
+"""Rules of the book-keeping engine, one file per kind of layer."""
