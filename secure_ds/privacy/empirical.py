@@ -10,21 +10,24 @@ Rules kept here:
 2. A p-value is rounded up and a bound on epsilon down: what is uncertain never blocks an honest run.
 3. A guess may depend on all that the mechanism put out, on the records and on public values, never on the coins.
 
-Two bounds on P[at least v right]:
+Bounds on P[at least v right]:
 
 - `p_value` (Steinke, Nasr, Jagielski 2023, theorem 5.2), for any (epsilon, delta)-DP mechanism. With
   f(v) = P[Binomial(r, e^epsilon / (1 + e^epsilon)) >= v] it is f(v) + 2 m delta max_i (f(v - i) - f(v)) / i.
 - `profile_p_value` (Mahloujifar, Melis, Chaudhuri 2024), for a mechanism whose whole privacy profile is claimed: pairs
   (epsilon, delta) that all hold at once. It is far tighter, as one pair describes a Gaussian mechanism badly.
 
+- `independent_p_value`, where nothing that one guess rests on depends on another canary: a binomial tail.
+
 Proof of the second. Let B(x) = min_k (e^epsilon_k x + delta_k): P[event | in] <= B(P[event | out]) and the reverse, B
-concave. Let p_j = P[exactly j right], right_i = sum_{j >= i} p_j j / m, wrong_i = sum_{j >= i} p_j (r - j) / m. Averaged
-over the canaries, right_{i+1} is the probability that this canary's guess is right and at least i of the others are,
-wrong_i that it is wrong and at least i of the others are. The coins of the others fixed, these are the same event with
-this canary's coin turned, so by concavity right_{i+1} <= B(wrong_i). And right_i - right_{i+1} = i / (r - i) *
-(wrong_i - wrong_{i+1}), as both come from p_i. If P[at least v right] = tau, then right_v >= tau v / m; going down
-from i = v to 0 with the least values that both relations allow gives right_0 + wrong_0 >= a number that grows with
-tau. It must be r / m; a tau that gives more is impossible.
+concave. Let p_j = P[exactly j right], right_i = sum_{j >= i} p_j j / m, wrong_i = sum_{j >= i} p_j (r - j) / m.
+Averaged over the canaries, right_{i+1} is the probability that this canary's guess is right and at least i of the
+others are, wrong_i that it is wrong and at least i of the others are. The coins of the others fixed, these are the same
+event with this canary's coin turned, so by concavity right_{i+1} <= B(wrong_i). And right_i - right_{i+1} =
+i / (r - i) * (wrong_i - wrong_{i+1}), as both come from p_i. If P[at least v right] = tau, then right_v >= tau v / m;
+going down from i = v to 0 with the least values that both relations allow gives right_0 + wrong_0 >= a number that
+grows with tau. (Induction keeps right_i, right_i + wrong_i and right_i - wrong_i (i - 1) / (r - i + 1) above those
+least values.) But right_0 + wrong_0 = r / m, so a tau that gives more is impossible.
 """
 
 from __future__ import annotations
@@ -165,6 +168,26 @@ def profile_p_value(canaries: int, guesses: int, right: int, profile: Profile) -
             (low, middle) if _is_impossible(canaries, guesses, right, middle, shrink, deltas) else (middle, high)
         )
     return high
+
+
+def independent_p_value(guesses: int, right: int, profile: Profile) -> float:
+    """Bound P[at least `right` of `guesses` right] where each guess depends on what one canary alone left behind.
+
+    Each is then right with probability at most (e^epsilon + delta) / (e^epsilon + 1) for every pair with epsilon >= 0
+    (Kairouz, Oh, Viswanath 2015), independently of the others.
+
+    Args:
+        guesses: one for each canary.
+        right: v.
+        profile: as for `profile_p_value`, with a pair whose epsilon is not negative.
+
+    Returns:
+        A number in (0, 1], rounded up.
+    """
+    _check(guesses, guesses, right)
+    accuracies = [(np.exp(epsilon) + delta) / (np.exp(epsilon) + 1) for epsilon, delta in profile if epsilon >= 0]
+    tail = float(stats.binom.sf(right - 1, guesses, min(1.0, *accuracies)))
+    return min(1.0, tail * (1 + _TAIL_ERROR))
 
 
 def _is_impossible(m: int, r: int, v: int, tau: float, shrink: np.ndarray, deltas: np.ndarray) -> bool:
