@@ -128,11 +128,7 @@ def test_files_hold_one_idea() -> None:
 
 def test_everything_imported_is_a_requirement() -> None:
     """No room leans on a package that only another package happens to bring along."""
-    beyond = _imports_beyond(_named("runtime.in") | _named("embeddings.in"), python_files(*ROOMS))
-    assert beyond == {
-        "secure_ds/models/torch_modules.py": {"torch"},  # for who has torch: the service runs without
-        "benchmarks/encrypted_predictions.py": {"torch"},
-    }
+    assert _imports_beyond(_named("runtime.in") | _named("embeddings.in"), python_files(*ROOMS)) == {}
     assert _imports_beyond(_named("runtime.in") | _named("dev.in"), python_files("tests")) == {}
 
 

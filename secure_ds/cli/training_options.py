@@ -1,12 +1,16 @@
 """The options that say what to train, shared by `job quote` and `job submit`."""
 
 import functools
+import json
 from collections.abc import Callable
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, Final, get_args
 
 import click
 
-from secure_ds.wire.jobs import Algorithm, Release
+from secure_ds.wire.jobs import SEALED, Algorithm, Release
+
+_SEALED: Final = ("model", "batch_size", "l2_norm_clip", "clipping", "optimiser", "sampler", "canaries")
 
 _OPTIONS = [
     click.argument("dataset_id", required=False),
@@ -36,6 +40,19 @@ _OPTIONS = [
     click.option(
         "--dual-evaluation", is_flag=True, help="Workers of two trust domains must evaluate every step alike."
     ),
+    click.option(
+        "--model",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Sealed data: a JSON file that configures the model; else a rule chooses.",
+    ),
+    click.option("--batch-size", type=int, help="Sealed data: expected records (or users) of a step."),
+    click.option("--l2-norm-clip", type=float, help="Sealed data: bound on each record's (or user's) gradient."),
+    click.option(
+        "--clipping", type=click.Choice(["flat", "automatic"]), help="Sealed data: how gradients are bounded."
+    ),
+    click.option("--optimiser", type=click.Choice(["dp_sgd", "dp_adam", "dp_adamw"]), help="Sealed data."),
+    click.option("--sampler", type=click.Choice(["poisson", "truncated_poisson"]), help="Sealed data."),
+    click.option("--canaries", type=int, help="Sealed data: canaries of a one-run audit."),
 ]
 
 
@@ -46,8 +63,25 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
     def run(*arguments: Any, dataset_ids: tuple[str, ...], **options: Any) -> None:
         if (options["dataset_id"] is None) == (options["collaboration_id"] is None):
             raise click.UsageError("name either a data set or, with --collaboration, a collaboration")
-        function(*arguments, dataset_ids=list(dataset_ids) or None, **options)
+        sealed = _sealed({name: options.pop(name) for name in _SEALED}, options["algorithm"])
+        function(*arguments, dataset_ids=list(dataset_ids) or None, sealed=sealed, **options)
 
     for option in reversed(_OPTIONS):
         run = option(run)
     return run
+
+
+def _sealed(given: dict[str, Any], algorithm: str) -> dict[str, Any] | None:
+    """The settings that only sealed training has."""
+    named = {name: value for name, value in given.items() if value is not None}
+    if not named:
+        return None
+    if algorithm != SEALED:
+        option = "--" + next(iter(named)).replace("_", "-")
+        raise click.UsageError(f"{option} goes with --algorithm {SEALED} alone")
+    if isinstance(path := named.get("model"), Path):
+        try:
+            named["model"] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise click.UsageError(f"--model: {path} is not JSON") from error
+    return named

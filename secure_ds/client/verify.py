@@ -7,37 +7,24 @@ owner signed and what was asked, so noise and epsilon are not taken from the cer
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import ValidationError
-
-from audit.verify import TrustedKey, verify_entry_proof
-from hsm.dsse import open_envelope
-from hsm.errors import EnvelopeRejected
 from secure_ds.ckks.errors import PlanRefused
+from secure_ds.client.certificate_checks import Check, agrees, check_log, check_weights, signed_by_certificate_key
 from secure_ds.client.errors import ClientError
 from secure_ds.client.statement import open_statement
-from secure_ds.core.digest import digest_bytes
+from secure_ds.client.verify_sealed import check_sealed, signed_sealed_statement
 from secure_ds.core.evaluators import WITNESSES
 from secure_ds.data.consent import JOINED, open_consent
 from secure_ds.data.errors import DataError
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.training.encrypted.model_file import InvalidModelFile, read_model
 from secure_ds.training.encrypted.planning import plan_from_json
-from secure_ds.wire.certificate import PAYLOAD_TYPE, Predicate, Statement
+from secure_ds.wire.certificate import Predicate, Statement
+from secure_ds.wire.sealed_certificate import SealedPredicate
 from secure_ds.wire.service import PublicKeys
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    passed: bool
-    detail: str
+_SIGNED: Final = Check("signature", True, "signed by the pinned certificate key (ECDSA P-256, DSSE)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +32,7 @@ class ModelReport:
     """The outcome: all checks, and the claims where the signature held."""
 
     checks: tuple[Check, ...]
-    claims: Predicate | None
+    claims: Predicate | SealedPredicate | None
 
     @property
     def passed(self) -> bool:
@@ -62,29 +49,22 @@ def verify_model(certificate: bytes, weights: bytes, keys: PublicKeys) -> ModelR
         keys: the service's public keys, pinned earlier.
     """
     statement = signed_statement(certificate, keys)
+    if statement is None and (sealed := signed_sealed_statement(certificate, keys)) is not None:
+        return ModelReport((_SIGNED, *check_sealed(sealed, weights, keys)), sealed.predicate)
     if statement is None:
         failed = Check("signature", False, "the certificate is not signed by the pinned certificate key")
         return ModelReport((failed,), None)
-    signed = Check("signature", True, "signed by the pinned certificate key (ECDSA P-256, DSSE)")
     checks = [act(statement, weights, keys) for act in _CHECKS]
-    return ModelReport((signed, *checks), statement.predicate)
+    return ModelReport((_SIGNED, *checks), statement.predicate)
 
 
 def signed_statement(certificate: bytes, keys: PublicKeys) -> Statement | None:
-    """Return what a certificate states, or None where the pinned certificate key did not sign it."""
-    key = load_pem_public_key(keys.certificate_key.encode())
-    if not isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey):
-        return None
-    try:
-        return Statement.model_validate_json(open_envelope(certificate, PAYLOAD_TYPE, [key]).payload)
-    except (EnvelopeRejected, ValidationError):
-        return None
+    """Return what an encrypted job's certificate states, or None where the pinned certificate key did not sign it."""
+    return signed_by_certificate_key(certificate, keys, Statement)
 
 
 def _check_weights(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
-    found = digest_bytes(weights).removeprefix("sha256:")
-    passed = statement.subject[0].digest.get("sha256") == found
-    return Check("weights", passed, f"the model file has SHA-256 {found[:16]}..., {_agrees(passed)}")
+    return check_weights(statement.subject[0], weights)
 
 
 def _check_plan(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
@@ -94,7 +74,7 @@ def _check_plan(statement: Statement, weights: bytes, keys: PublicKeys) -> Check
         passed = plan.digest == claims.plan_digest == read_model(weights).plan_digest
     except (PlanRefused, PrivacyError, InvalidModelFile) as error:
         return Check("plan", False, f"the plan cannot be computed again: {error}")
-    return Check("plan", passed, f"the plan, noise included, was computed again: {_agrees(passed)}")
+    return Check("plan", passed, f"the plan, noise included, was computed again: {agrees(passed)}")
 
 
 def _check_privacy(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
@@ -111,7 +91,7 @@ def _check_privacy(statement: Statement, weights: bytes, keys: PublicKeys) -> Ch
         and released == list(plan.charges)
         and [entry.step for entry in claims.ledger] == list(range(plan.steps))
     )
-    return Check("privacy", passed, f"{len(released)} releases compose to epsilon = {spent:.6g}: {_agrees(passed)}")
+    return Check("privacy", passed, f"{len(released)} releases compose to epsilon = {spent:.6g}: {agrees(passed)}")
 
 
 def _check_evaluation(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
@@ -122,33 +102,13 @@ def _check_evaluation(statement: Statement, weights: bytes, keys: PublicKeys) ->
         not demanded or len(set(entry.attested_by)) >= WITNESSES for entry in claims.ledger
     )
     if not demanded:
-        return Check("evaluation", passed, f"by one worker, which is taken to be honest: {_agrees(passed)}")
+        return Check("evaluation", passed, f"by one worker, which is taken to be honest: {agrees(passed)}")
     domains = ", ".join(claims.evaluation.domains)
-    return Check("evaluation", passed, f"alike by workers of the domains {domains}: {_agrees(passed)}")
+    return Check("evaluation", passed, f"alike by workers of the domains {domains}: {agrees(passed)}")
 
 
 def _check_log(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
-    proof = statement.predicate.audit
-    report = verify_entry_proof(proof, [TrustedKey.parse(keys.checkpoint_key)])
-    if not report.ok:
-        return Check("audit log", False, report.summary())
-    passed = _entry_is_about(json.loads(proof["entry"]), statement, digest_bytes(weights))
-    return Check("audit log", passed, f"entry {proof['index']} is in the signed tree and {_agrees(passed)}")
-
-
-def _entry_is_about(entry: dict[str, Any], statement: Statement, weights_digest: str) -> bool:
-    claims = statement.predicate
-    expected = {
-        "action": "model:train",
-        "job_id": claims.job_id,
-        "model_id": statement.subject[0].name,
-        "details": {"weights": weights_digest, "plan": claims.plan_digest},
-    }
-    return all(entry.get(name) == value for name, value in expected.items())
-
-
-def _agrees(passed: bool) -> str:
-    return "agrees" if passed else "DOES NOT agree"
+    return check_log(statement.predicate, statement.subject[0].name, weights, keys)
 
 
 def _check_owners(statement: Statement, weights: bytes, keys: PublicKeys) -> Check:
@@ -172,7 +132,7 @@ def _check_owners(statement: Statement, weights: bytes, keys: PublicKeys) -> Che
         and all(group.terms.upload_key_of(claim.tenant) == claim.upload_key for claim in claims.data)
     )
     return Check(
-        "owners", passed, f"{len(consents)} owners signed for their data in this collaboration: {_agrees(passed)}"
+        "owners", passed, f"{len(consents)} owners signed for their data in this collaboration: {agrees(passed)}"
     )
 
 

@@ -161,7 +161,7 @@ def _statement(
         trust=[*TRUST, *(TRUST_OF_A_COLLABORATION if granted.request.collaboration_id else ())],
         code_version=__version__,
         policy_version=context.policy.policy_version,
-        audit=_audit_evidence(context, message),
+        audit=audit_evidence(context, message),
         issued_at=timestamp(context.clock.now()),
     )
     subject = Subject(name=message.model_id, digest={"sha256": message.weights_digest.removeprefix("sha256:")})
@@ -271,7 +271,8 @@ def _custody_claim(context: CustodianContext, held: Holding, plan: EncryptedPlan
     )
 
 
-def _audit_evidence(context: CustodianContext, message: CertificateRequest) -> dict[str, Any]:
+def audit_evidence(context: CustodianContext, message: CertificateRequest) -> dict[str, Any]:
+    """Return the proof that the log has an entry about the model. Raises `CertificateRefused`: it has none."""
     checkpoint(context)
     try:
         with context.store.read() as work:

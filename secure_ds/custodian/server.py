@@ -31,6 +31,7 @@ from secure_ds.custodian.groups import create_group
 from secure_ds.custodian.held_keys import held_key
 from secure_ds.custodian.norms import check_norms
 from secure_ds.custodian.registration import register
+from secure_ds.custodian.sealed.certificates import certify_sealed
 from secure_ds.custodian.sealed.grants import grant_sealed
 from secure_ds.custodian.sealed.registration import register_sealed
 from secure_ds.custodian.sealed.release import release_keys
@@ -53,7 +54,7 @@ from secure_ds.wire.custodian import (
     Registered,
     StepQuestion,
 )
-from secure_ds.wire.sealed import SealedKeyRequest, SettleSealed
+from secure_ds.wire.sealed import SealedCertificateRequest, SealedKeyRequest, SettleSealed
 from secure_ds.wire.service import PublicKeys
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -89,6 +90,7 @@ def _acts(context: CustodianContext) -> dict[str, tuple[type[Message], Callable[
         "register_sealed": (KeyRegistration, lambda message: register_sealed(context, message)),
         "grant_sealed": (GrantRequest, lambda message: grant_sealed(context, message)),
         "release_keys": (SealedKeyRequest, lambda message: release_keys(context, message)),
+        "certify_sealed": (SealedCertificateRequest, lambda message: certify_sealed(context, message)),
         "settle_sealed": (SettleSealed, lambda message: settle_sealed(context, message)),
         "certify": (CertificateRequest, lambda message: certify(context, message)),
         "checkpoint": (Nothing, lambda _: CheckpointSize(size=checkpoint(context))),

@@ -46,6 +46,37 @@ class BudgetExceeded(PrivacyError):
         self.largest_epsilon = largest_epsilon
 
 
+class RenyiBudgetExceeded(PrivacyError):
+    """A reservation would pass the data set's limit at every Renyi order.
+
+    Attributes:
+        requested_steps: steps of the job.
+        fitting_steps: how many of them would fit.
+        epsilon_left: what is left of the limit's epsilon.
+    """
+
+    code: ClassVar[str] = "budget_exceeded"
+
+    def __init__(self, requested_steps: int, fitting_steps: int, epsilon_left: float, delta: float) -> None:
+        super().__init__(
+            f"the budget has epsilon = {epsilon_left:.6g} at delta = {delta:.3g} left; {fitting_steps} of the job's "
+            f"{requested_steps} steps would fit"
+        )
+        self.requested_steps = requested_steps
+        self.fitting_steps = fitting_steps
+        self.epsilon_left = epsilon_left
+
+
+class PlanRefused(PrivacyError):
+    """There is no private plan for what was asked; `reason` is stable, the message says what would be right."""
+
+    code: ClassVar[str] = "plan_refused"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 class ReleasesExceeded(PrivacyError):
     """A job has more steps than the data set's key may still decrypt."""
 

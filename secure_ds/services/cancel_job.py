@@ -10,6 +10,7 @@ from secure_ds.services.facts import job_facts
 from secure_ds.services.gate import decide, verb
 from secure_ds.services.lookups import find_job
 from secure_ds.services.parties import record_for_all
+from secure_ds.services.settling import settle_job
 from secure_ds.services.views import job_view
 from secure_ds.wire.jobs import JobView
 
@@ -30,7 +31,7 @@ def cancel_job(context: ServiceContext, caller: Caller, job_id: str) -> JobView:
             raise StateConflict(f"the job has ended already: {job.state}") from error
         if job.state == JobState.QUEUED:
             work.jobs.move(job.id, JobState.CANCELLED)
-            work.ledger.settle(job.id)
+            settle_job(work, job)
             work.events.append(job.id, "cancelled", {"steps_done": job.steps_done})
         details = {"steps_done": job.steps_done}
         record_for_all(work, caller, Action.JOB_CANCEL, job.id, datasets, {"": decision}, details=details)

@@ -28,7 +28,7 @@ from secure_ds.wire.custodian import (
     StepAnswer,
     StepQuestion,
 )
-from secure_ds.wire.sealed import SealedKeyRequest, SealedKeys, Settled, SettleSealed
+from secure_ds.wire.sealed import SealedCertificateRequest, SealedKeyRequest, SealedKeys, Settled, SettleSealed
 from secure_ds.wire.service import PublicKeys
 
 
@@ -75,6 +75,10 @@ class Custody(Protocol):
 
     def release_keys(self, message: SealedKeyRequest) -> SealedKeys:
         """Ask for a sealed job's data keys, sealed to its trainer: whoever asks cannot open them."""
+        ...
+
+    def certify_sealed(self, message: SealedCertificateRequest) -> Certificate:
+        """Ask for the certificate of a model that a sealed job's trainer signed for."""
         ...
 
     def settle_sealed(self, message: SettleSealed) -> Settled:

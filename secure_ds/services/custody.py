@@ -30,7 +30,7 @@ from secure_ds.wire.custodian import (
     StepAnswer,
     StepQuestion,
 )
-from secure_ds.wire.sealed import SealedKeyRequest, SealedKeys, Settled, SettleSealed
+from secure_ds.wire.sealed import SealedCertificateRequest, SealedKeyRequest, SealedKeys, Settled, SettleSealed
 from secure_ds.wire.service import PublicKeys
 
 Answer = TypeVar("Answer", bound=Message)
@@ -74,6 +74,9 @@ class RpcCustody:
 
     def release_keys(self, message: SealedKeyRequest) -> SealedKeys:
         return self._ask("release_keys", message, SealedKeys)
+
+    def certify_sealed(self, message: SealedCertificateRequest) -> Certificate:
+        return self._ask("certify_sealed", message, Certificate)
 
     def settle_sealed(self, message: SettleSealed) -> Settled:
         return self._ask("settle_sealed", message, Settled)

@@ -20,13 +20,13 @@ from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.services.context import ServiceContext
-from secure_ds.services.errors import ConsentMissing, StateConflict
+from secure_ds.services.errors import ConsentMissing, PlanInvalid, StateConflict
 from secure_ds.services.facts import collaboration_facts, dataset_facts
 from secure_ds.services.gate import decide
 from secure_ds.services.lookups import find_collaboration, find_dataset
 from secure_ds.store.rows import CollaborationRow, DatasetRow
 from secure_ds.store.unit_of_work import UnitOfWork
-from secure_ds.wire.jobs import TrainingRequest
+from secure_ds.wire.jobs import SEALED, TrainingRequest
 
 NOT_COVERED: Final = "the budget of {dataset}, which is another member's, does not cover the job"
 
@@ -74,9 +74,12 @@ def data_of(
         ConsentMissing: the owner of a data set that is named does not, or no longer, consent.
         StateConflict: no data set takes part that is ready.
         Denied: the collaboration is not the caller's to read about.
+        PlanInvalid: records are sealed and the algorithm is for ciphertexts, or the other way round.
     """
     if request.collaboration_id is None:
-        return JobData((find_dataset(work, request.dataset_id or ""),), None)
+        dataset = find_dataset(work, request.dataset_id or "")
+        _require_same_way(dataset, request)
+        return JobData((dataset,), None)
     row = find_collaboration(work, request.collaboration_id)
     decide(context, caller, Action.COLLABORATION_READ, collaboration_facts(row))
     consents = {consent.dataset_id: consent.verdict for consent in work.consents.of_collaboration(row.id)}
@@ -107,6 +110,12 @@ def decide_for_all(
         door=Door.HTTP, purpose=body.purpose, collaboration=data.collaboration_id, release=body.release
     )
     return {row.id: decide(context, caller, action, data.facts(row), circumstances) for row in data.datasets}
+
+
+def _require_same_way(dataset: DatasetRow, request: TrainingRequest) -> None:
+    if dataset.is_sealed != (request.algorithm == SEALED):
+        held = f"sealed: train with {SEALED}" if dataset.is_sealed else f"encrypted: {SEALED} needs a sealed data set"
+        raise PlanInvalid(f"the records of this data set are {held}", remedy="choose another algorithm or data set")
 
 
 def _some(datasets: Sequence[DatasetRow], row: CollaborationRow) -> JobData:

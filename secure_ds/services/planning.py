@@ -9,12 +9,14 @@ from secure_ds.ckks.norm_plan import MAX_ETA, NormCheckPlan, plan_norm_check
 from secure_ds.ckks.parameters import Parameters
 from secure_ds.ckks.profiles import Profile
 from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.sealed.descriptor import SealedDescriptor
 from secure_ds.privacy.ledger import Limit
+from secure_ds.training.dp.plan import DpPlan, DpRequest, SealedFacts, make_dp_plan
 from secure_ds.training.encrypted.facts import DataFacts, JobFacts
 from secure_ds.training.encrypted.plan import EncryptedPlan
 from secure_ds.training.encrypted.planning import make_plan
 from secure_ds.training.encrypted.request import PlanRequest
-from secure_ds.wire.jobs import TrainingRequest
+from secure_ds.wire.jobs import SealedTraining, TrainingRequest
 
 
 def plan_for(descriptors: Sequence[DatasetDescriptor], request: TrainingRequest) -> EncryptedPlan:
@@ -66,6 +68,53 @@ def descriptor_facts(descriptor: DatasetDescriptor) -> DataFacts:
         dual_evaluation_required=descriptor.limits.dual_evaluation_required,
         results_key=descriptor.results_key,
         content=descriptor.content,
+    )
+
+
+def dp_plan_for(descriptor: SealedDescriptor, request: TrainingRequest) -> DpPlan:
+    """Return the frozen plan of a request on sealed records: pure, like `plan_for`.
+
+    Raises:
+        PlanRefused, PrivacyError: there is none; the message says what would have to change.
+    """
+    return make_dp_plan(sealed_facts(descriptor), dp_request(request))
+
+
+def sealed_facts(descriptor: SealedDescriptor) -> SealedFacts:
+    """The part of a sealed descriptor that the plan depends on."""
+    return SealedFacts(
+        dataset_id=descriptor.dataset_id,
+        descriptor_digest=descriptor.digest,
+        n_rows=descriptor.n_rows,
+        n_units=descriptor.n_units,
+        rows_per_unit=descriptor.rows_per_unit,
+        unit=descriptor.records.unit,
+        schema=descriptor.records.to_json(),
+        n_features=descriptor.records.n_features,
+        limit_epsilon=descriptor.limits.epsilon,
+        limit_delta=descriptor.limits.delta,
+        orders=descriptor.limits.orders,
+    )
+
+
+def dp_request(request: TrainingRequest) -> DpRequest:
+    """The part of a request on sealed records that the plan depends on."""
+    settings = request.sealed or SealedTraining()
+    return DpRequest(
+        algorithm=request.algorithm,
+        epsilon=request.epsilon,
+        delta=request.delta,
+        purpose=request.purpose,
+        steps=request.steps,
+        learning_rate=request.learning_rate,
+        seed=request.seed,
+        model=settings.model,
+        batch_size=settings.batch_size,
+        l2_norm_clip=settings.l2_norm_clip,
+        optimiser=settings.optimiser,
+        clipping=settings.clipping,
+        sampler=settings.sampler,
+        canaries=settings.canaries,
     )
 
 

@@ -16,8 +16,9 @@ from secure_ds.services.gate import verb
 from secure_ds.services.job_data import NOT_COVERED, JobData, data_of, decide_for_all
 from secure_ds.services.parties import record_for_all
 from secure_ds.services.planning import plan_for, stored_bytes
+from secure_ds.services.sealed.quote import quote_sealed_job
 from secure_ds.training.encrypted.plan import EncryptedPlan
-from secure_ds.wire.jobs import QuoteView, TrainingRequest
+from secure_ds.wire.jobs import SEALED, QuoteView, TrainingRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def quote_job(context: ServiceContext, caller: Caller, body: TrainingRequest) ->
     with context.store.write() as work:
         data = data_of(context, work, caller, body)
         decisions = decide_for_all(context, caller, Action.QUOTE_CREATE, data, body)
+        if body.algorithm == SEALED:
+            return quote_sealed_job(work, caller, data, decisions, body)
         budgets = {row.id: work.ledger.budget(row.id) for row in data.datasets}
         details = {"epsilon": body.epsilon}
         record_for_all(work, caller, Action.QUOTE_CREATE, None, data.datasets, decisions, details=details)

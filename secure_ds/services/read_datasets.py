@@ -15,6 +15,7 @@ from secure_ds.services.context import ServiceContext
 from secure_ds.services.facts import dataset_facts, user_facts
 from secure_ds.services.gate import Subject, permit, verb
 from secure_ds.services.lookups import find_dataset, page
+from secure_ds.services.sealed.budget import sealed_budget_view
 from secure_ds.services.views import dataset_view
 from secure_ds.store.rows import DatasetSummary
 from secure_ds.training.encrypted.flooding import promised_bits
@@ -73,6 +74,8 @@ def show_budget(context: ServiceContext, caller: Caller, dataset_id: str) -> Bud
     with context.store.write() as work:
         row = find_dataset(work, dataset_id)
         permit(context, work, caller, Action.DATASET_READ_BUDGET, dataset_facts(row), Subject(dataset_id=row.id))
+        if row.is_sealed:
+            return sealed_budget_view(row.id, work.renyi_ledger.budget(row.id))
         budget = work.ledger.budget(row.id)
     decryptions = context.custody.decryptions(row.id)
     limit = budget.limit

@@ -10,6 +10,7 @@ from policies.verdict import Decision
 from secure_ds.core.principal import Caller
 from secure_ds.data.descriptor import DatasetDescriptor
 from secure_ds.data.errors import DataError
+from secure_ds.data.sealed.signed import is_sealed
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.privacy.errors import PrivacyError
@@ -21,6 +22,7 @@ from secure_ds.services.gate import Subject, decide, record, verb
 from secure_ds.services.idempotency import Idempotency
 from secure_ds.services.planning import ledger_limit, ring_name
 from secure_ds.services.rotate_key import find_parent, succeed_parent
+from secure_ds.services.sealed.register import register_sealed_dataset
 from secure_ds.services.views import dataset_view
 from secure_ds.store.rows import DatasetRow
 from secure_ds.store.unit_of_work import UnitOfWork
@@ -38,8 +40,10 @@ def register_dataset(
         InvalidDescriptor: signature, contents or sealed key cannot be accepted.
         StateConflict: the id is taken.
     """
-    decision = decide(context, caller, Action.DATASET_CREATE, Tenant(id=caller.principal.tenant))
     envelope = _envelope_bytes(body)
+    if is_sealed(envelope):
+        return register_sealed_dataset(context, caller, body, idempotency_key)
+    decision = decide(context, caller, Action.DATASET_CREATE, Tenant(id=caller.principal.tenant))
     descriptor = _open(envelope)
     _require_own_tenant(descriptor, caller)
     limit = _limit(descriptor)

@@ -17,6 +17,7 @@ from secure_ds.services.context import ServiceContext
 from secure_ds.services.lookups import find_dataset, find_job
 from secure_ds.services.parties import WORKER, record_of_job
 from secure_ds.services.run_prediction import PredictionTask, claimed_prediction
+from secure_ds.services.settling import settle_job
 from secure_ds.store.errors import LeaseLost
 from secure_ds.store.repositories.work import EVERYTHING, WorkKind
 from secure_ds.store.rows import DatasetRow, JobRow, Lease, ModelRow, StepRow
@@ -84,7 +85,7 @@ def spend_step(context: ServiceContext, task: Task, step: int, weights_digest: s
         StepConflict: the step was paid for with another ciphertext.
         ConsentWithdrawn: the owner of a data set no longer consents; no data set has paid.
     """
-    job = _job(task)
+    job = job_of(task)
     with context.store.write() as work:
         work.work.check(task.lease)
         known = work.steps.get(job.id, step) is not None
@@ -110,7 +111,7 @@ def ask_custodian(
         CustodyRefused: the custodian said no.
         CustodyUnavailable: it does not answer; ask again with the same ciphertexts.
     """
-    job = _job(task)
+    job = job_of(task)
     question = StepQuestion(
         grant=Envelope.model_validate_json(job.grant),
         job_id=job.id,
@@ -124,7 +125,7 @@ def ask_custodian(
 
 def store_answer(context: ServiceContext, task: Task, step: int, answer: list[int], progress: dict[str, Any]) -> bool:
     """Write an answer down with its progress event; tells whether the job was asked to stop."""
-    job = _job(task)
+    job = job_of(task)
     with context.store.write() as work:
         work.work.check(task.lease)
         known = work.steps.get(job.id, step)
@@ -139,13 +140,13 @@ def store_answer(context: ServiceContext, task: Task, step: int, answer: list[in
 def stored_answers(context: ServiceContext, task: Task) -> list[list[int]]:
     """Return the answers stored so far: the checkpoint from which a job goes on."""
     with context.store.read() as work:
-        steps = work.steps.list(_job(task).id)
+        steps = work.steps.list(job_of(task).id)
     return [list(step.answer) for step in steps if step.answer is not None]
 
 
 def record_model(context: ServiceContext, task: Task, weights: bytes, card: dict[str, Any]) -> tuple[ModelRow, int]:
     """Store the trained model, unreleased; return it with the index of the entry that records it."""
-    job = _job(task)
+    job = job_of(task)
     event_id = f"model:train/{job.id}"
     with context.store.write() as work:
         work.work.check(task.lease)
@@ -159,7 +160,7 @@ def record_model(context: ServiceContext, task: Task, weights: bytes, card: dict
 
 def certify_model(context: ServiceContext, task: Task, model: ModelRow, entry_index: int) -> bytes:
     """Return the model's certificate. Raises `CustodyRefused` or `CustodyUnavailable`."""
-    job = _job(task)
+    job = job_of(task)
     request = CertificateRequest(
         grant=Envelope.model_validate_json(job.grant),
         job_id=job.id,
@@ -172,7 +173,7 @@ def certify_model(context: ServiceContext, task: Task, model: ModelRow, entry_in
 
 def succeed(context: ServiceContext, task: Task, model: ModelRow, certificate: bytes) -> None:
     """Release the model with its certificate and end the job; what it reserved and never released goes back."""
-    job = _job(task)
+    job = job_of(task)
     with context.store.write() as work:
         work.work.check(task.lease)
         work.models.certify(model.id, certificate)
@@ -187,7 +188,7 @@ def deliver(context: ServiceContext, task: Task) -> None:
     with context.store.write() as work:
         work.work.check(task.lease)
         _end(work, task, JobState.SUCCEEDED)
-        record_of_job(work, "job:deliver", _job(task), details={"recipient": "the owner of the data set"})
+        record_of_job(work, "job:deliver", job_of(task), details={"recipient": "the owner of the data set"})
 
 
 def fail(context: ServiceContext, task: Task, reason: str, **details: Any) -> None:
@@ -195,7 +196,7 @@ def fail(context: ServiceContext, task: Task, reason: str, **details: Any) -> No
     with context.store.write() as work:
         work.work.check(task.lease)
         _end(work, task, JobState.FAILED, failure=reason)
-        record_of_job(work, "job:fail", _job(task), outcome=Outcome.FAILED, details={"reason": reason, **details})
+        record_of_job(work, "job:fail", job_of(task), outcome=Outcome.FAILED, details={"reason": reason, **details})
 
 
 def stop(context: ServiceContext, task: Task) -> None:
@@ -203,7 +204,7 @@ def stop(context: ServiceContext, task: Task) -> None:
     with context.store.write() as work:
         work.work.check(task.lease)
         _end(work, task, JobState.CANCELLED)
-        record_of_job(work, "job:stop", _job(task), details={})
+        record_of_job(work, "job:stop", job_of(task), details={})
 
 
 def ask_for_norms(context: ServiceContext, task: Task, block: int, norms: str, labels: str) -> bool:
@@ -240,7 +241,8 @@ def renew(context: ServiceContext, lease: Lease, lease_seconds: float) -> bool:
     return True
 
 
-def _job(task: Task) -> JobRow:
+def job_of(task: Task) -> JobRow:
+    """Return a task's job. Raises `ValueError` for the check of a data set."""
     if task.job is None:
         raise ValueError("this task is the check of a data set, not a job")
     return task.job
@@ -249,8 +251,8 @@ def _job(task: Task) -> JobRow:
 def _end(
     work: UnitOfWork, task: Task, state: JobState, *, failure: str | None = None, model_id: str | None = None
 ) -> None:
-    job = _job(task)
-    work.ledger.settle(job.id)
+    job = job_of(task)
+    settle_job(work, job)
     ended = work.jobs.move(job.id, state, failure=failure, model_id=model_id)
     work.events.append(job.id, str(state), {"steps_done": ended.steps_done, "model_id": model_id, "failure": failure})
     work.work.finish_whole(task.lease)

@@ -9,6 +9,7 @@ store; if the transaction rolls back, the consent is gone with it.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from policies.actions import Action
 from policies.request import Context, epsilon_in_micro
@@ -19,22 +20,27 @@ from secure_ds.core.digest import digest_bytes
 from secure_ds.core.evaluators import too_few_evaluators
 from secure_ds.core.ids import new_id
 from secure_ds.core.principal import Caller
+from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.jobs.lifecycle import JobState
-from secure_ds.privacy.errors import BudgetExceeded, PrivacyError, ReleasesExceeded
-from secure_ds.privacy.ledger import Budget
+from secure_ds.privacy.errors import BudgetExceeded, PrivacyError, ReleasesExceeded, RenyiBudgetExceeded
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.errors import BudgetRefused, EvaluatorsMissing, GrantRefused, PlanChanged, PlanInvalid
 from secure_ds.services.gate import decide, record, verb
 from secure_ds.services.idempotency import Idempotency
 from secure_ds.services.job_data import NOT_COVERED, JobData, data_of, decide_for_all
 from secure_ds.services.parties import record_for_all, subject_of
-from secure_ds.services.planning import plan_for
+from secure_ds.services.planning import dp_plan_for, plan_for
+from secure_ds.services.sealed.budget import epsilon_asked
 from secure_ds.services.views import job_view
 from secure_ds.store.rows import DatasetRow, JobRow
 from secure_ds.store.unit_of_work import UnitOfWork
+from secure_ds.training.dp.plan import DpPlan
 from secure_ds.training.encrypted.plan import EncryptedPlan
+from secure_ds.training.encrypted.request import PRIVATE
 from secure_ds.wire.custodian import GrantRequest, Submitter
-from secure_ds.wire.jobs import JobSubmit, JobView, TrainingRequest
+from secure_ds.wire.jobs import SEALED, JobSubmit, JobView, TrainingRequest
+
+AnyPlan: TypeAlias = EncryptedPlan | DpPlan
 
 
 @verb(Action.JOB_SUBMIT)
@@ -79,10 +85,10 @@ def _repeated(
     return answered
 
 
-def _plan(data: JobData, body: JobSubmit) -> EncryptedPlan:
+def _plan(data: JobData, body: JobSubmit) -> AnyPlan:
     request = TrainingRequest(**body.model_dump(exclude={"plan_digest"}))
     try:
-        plan = plan_for(data.descriptors(), request)
+        plan = _planned(data, request)
     except (PlanRefused, PrivacyError) as refused:
         raise PlanInvalid(str(refused), remedy="ask for a quote; it names what would fit") from refused
     if body.plan_digest not in (None, plan.digest):
@@ -90,9 +96,15 @@ def _plan(data: JobData, body: JobSubmit) -> EncryptedPlan:
     return plan
 
 
-def _require_evaluators(context: ServiceContext, plan: EncryptedPlan) -> None:
+def _planned(data: JobData, request: TrainingRequest) -> AnyPlan:
+    if request.algorithm == SEALED:
+        return dp_plan_for(open_own_sealed_descriptor(data.datasets[0].envelope), request)
+    return plan_for(data.descriptors(), request)
+
+
+def _require_evaluators(context: ServiceContext, plan: AnyPlan) -> None:
     """Say at once what would else be a job that waits for ever."""
-    if plan.dual_evaluation and not context.evaluators.suffice:
+    if isinstance(plan, EncryptedPlan) and plan.dual_evaluation and not context.evaluators.suffice:
         remedy = "ask the operator for a worker of another domain, or submit without dual evaluation"
         raise EvaluatorsMissing(
             too_few_evaluators(context.evaluators), remedy=remedy, facts={"domains": list(context.evaluators.domains)}
@@ -100,7 +112,7 @@ def _require_evaluators(context: ServiceContext, plan: EncryptedPlan) -> None:
 
 
 def _grant(
-    context: ServiceContext, caller: Caller, job_id: str, data: JobData, body: JobSubmit, plan: EncryptedPlan
+    context: ServiceContext, caller: Caller, job_id: str, data: JobData, body: JobSubmit, plan: AnyPlan
 ) -> bytes:
     principal = caller.principal
     message = GrantRequest(
@@ -118,7 +130,8 @@ def _grant(
         request_id=caller.request_id,
     )
     try:
-        return context.custody.grant(message).envelope.model_dump_json().encode()
+        ask = context.custody.grant_sealed if isinstance(plan, DpPlan) else context.custody.grant
+        return ask(message).envelope.model_dump_json().encode()
     except CustodyRefused as refused:
         raise GrantRefused(refused.detail, remedy=refused.remedy, facts={"reason": refused.code}) from refused
 
@@ -129,7 +142,7 @@ def _row(
     job_id: str,
     data: JobData,
     body: JobSubmit,
-    plan: EncryptedPlan,
+    plan: AnyPlan,
     grant: bytes,
 ) -> JobRow:
     return JobRow(
@@ -153,18 +166,19 @@ def _row(
 
 
 def _admit(
-    context: ServiceContext, work: UnitOfWork, caller: Caller, job: JobRow, data: JobData, plan: EncryptedPlan
+    context: ServiceContext, work: UnitOfWork, caller: Caller, job: JobRow, data: JobData, plan: AnyPlan
 ) -> None:
     """Reserve, ask, write. The ledger comes first, so that whoever asks too much hears what would fit; a policy that
     says no rolls every reservation back."""
     decisions = {row.id: _admit_on(context, work, caller, job, data, row, plan) for row in data.datasets}
     work.jobs.add(job, data.ids)
-    if plan.dual_evaluation:
+    if isinstance(plan, EncryptedPlan) and plan.dual_evaluation:
         work.work.enqueue_pair(job.id)
     else:
         work.work.enqueue("train", job.id)
     work.events.append(job.id, "queued", {"steps": job.steps_total})
-    details = {"plan": job.plan_digest, "grant": digest_bytes(job.grant), "units": str(sum(plan.charges))}
+    cost = plan.to_json()["step_cost"] if isinstance(plan, DpPlan) else str(sum(plan.charges))
+    details = {"plan": job.plan_digest, "grant": digest_bytes(job.grant), "units": cost}
     record_for_all(work, caller, Action.JOB_ADMIT, job.id, data.datasets, decisions, details=details)
 
 
@@ -175,40 +189,58 @@ def _admit_on(
     job: JobRow,
     data: JobData,
     dataset: DatasetRow,
-    plan: EncryptedPlan,
+    plan: AnyPlan,
 ) -> Decision:
-    left = _reserve(work, caller, job, dataset, plan)
+    asked, left = _reserve(work, caller, job, dataset, plan)
     circumstances = Context(
         door=Door.USE_CASE,
         purpose=job.purpose,
         collaboration=data.collaboration_id,
-        release=plan.request.release,
-        epsilon_asked=max(1, epsilon_in_micro(left.limit.epsilon_of(sum(plan.charges)))),  # no job is free
-        epsilon_left=max(1, epsilon_in_micro(left.largest_epsilon)),
+        release=PRIVATE if isinstance(plan, DpPlan) else plan.request.release,
+        epsilon_asked=max(1, epsilon_in_micro(asked)),  # no job is free
+        epsilon_left=max(1, epsilon_in_micro(left)),
     )
     return decide(context, caller, Action.JOB_ADMIT, data.facts(dataset), circumstances)
 
 
-def _reserve(work: UnitOfWork, caller: Caller, job: JobRow, dataset: DatasetRow, plan: EncryptedPlan) -> Budget:
-    """Set the job's cost aside; return the budget as it was before, read under the same lock."""
+def _reserve(work: UnitOfWork, caller: Caller, job: JobRow, dataset: DatasetRow, plan: AnyPlan) -> tuple[float, float]:
+    """Set the job's cost aside; return the epsilon it asks for and what was left before, read under the same lock."""
     try:
-        work.ledger.reserve(dataset.id, job.id, plan.charges)
-    except (BudgetExceeded, ReleasesExceeded) as error:
+        if isinstance(plan, DpPlan):
+            return _reserve_renyi(work, job, dataset, plan)
+        return _reserve_gaussian(work, job, dataset, plan)
+    except (BudgetExceeded, ReleasesExceeded, RenyiBudgetExceeded) as error:
         raise _refused_budget(error, caller, dataset) from error
+
+
+def _reserve_renyi(work: UnitOfWork, job: JobRow, dataset: DatasetRow, plan: DpPlan) -> tuple[float, float]:
+    before = work.renyi_ledger.budget(dataset.id)
+    work.renyi_ledger.reserve(dataset.id, job.id, plan.step_cost, plan.steps)
+    return epsilon_asked(before, plan), before.epsilon_left
+
+
+def _reserve_gaussian(work: UnitOfWork, job: JobRow, dataset: DatasetRow, plan: EncryptedPlan) -> tuple[float, float]:
+    work.ledger.reserve(dataset.id, job.id, plan.charges)
     after = work.ledger.budget(dataset.id)
-    return replace(
+    before = replace(
         after,
         reserved_units=after.reserved_units - sum(plan.charges),
         reserved_releases=after.reserved_releases - plan.steps,
     )
+    return before.limit.epsilon_of(sum(plan.charges)), before.largest_epsilon
 
 
-def _refused_budget(error: BudgetExceeded | ReleasesExceeded, caller: Caller, dataset: DatasetRow) -> BudgetRefused:
+def _refused_budget(
+    error: BudgetExceeded | ReleasesExceeded | RenyiBudgetExceeded, caller: Caller, dataset: DatasetRow
+) -> BudgetRefused:
     """What is left of a budget is said to its own tenant alone."""
     if dataset.tenant != caller.principal.tenant:
         return BudgetRefused(NOT_COVERED.format(dataset=dataset.id), remedy="ask for a smaller epsilon or fewer steps")
     if isinstance(error, BudgetExceeded):
         facts = {"epsilon_left": error.largest_epsilon}
         return BudgetRefused(str(error), remedy="ask for a smaller epsilon", facts=facts)
+    if isinstance(error, RenyiBudgetExceeded):
+        left = {"epsilon_left": error.epsilon_left, "fitting_steps": error.fitting_steps}
+        return BudgetRefused(str(error), remedy="ask for a smaller epsilon or fewer steps", facts=left)
     left = {"decryptions_left": error.available}
     return BudgetRefused(str(error), remedy="ask for fewer steps; the owner of a key can rotate it", facts=left)

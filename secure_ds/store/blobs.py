@@ -9,6 +9,7 @@ Rules, for every implementation (one conformance suite runs over all):
     - One writer at a time: a second one is told so at once.
 """
 
+from pathlib import Path
 from typing import BinaryIO, ClassVar, Final, Protocol
 
 from secure_ds.core.digest import is_digest
@@ -101,6 +102,10 @@ class Blobs(Protocol):
 
     def open(self, dataset_id: str, digest: str) -> BinaryIO:
         """Open a finished blob for reading. Raises `BlobMissing`."""
+        ...
+
+    def file(self, dataset_id: str, digest: str) -> Path:
+        """Return a file with a finished blob's bytes, for another process of this machine. Raises `BlobMissing`."""
         ...
 
     def delete(self, dataset_id: str, digest: str) -> None:

@@ -92,6 +92,13 @@ class LocalBlobs:
         except FileNotFoundError as error:
             raise BlobMissing(f"blob {digest} has not arrived in full") from error
 
+    def file(self, dataset_id: str, digest: str) -> Path:
+        """See `Blobs.file`."""
+        final = self.path(dataset_id, digest)
+        if not final.exists():
+            raise BlobMissing(f"blob {digest} has not arrived in full")
+        return final
+
     def delete(self, dataset_id: str, digest: str) -> None:
         """See `Blobs.delete`."""
         final = self.path(dataset_id, digest)

@@ -1,6 +1,8 @@
 """Blobs in memory, for whatever lives only as long as its process. Keeps the rules of `secure_ds.store.blobs`."""
 
 import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from secure_ds.core.digest import digest_bytes
@@ -22,6 +24,7 @@ class MemoryBlobs:
         self._parts: dict[tuple[str, str], bytearray] = {}
         self._finished: dict[tuple[str, str], bytes] = {}
         self._writing: set[tuple[str, str]] = set()
+        self._files = TemporaryDirectory(prefix="blobs-")
 
     def offset(self, dataset_id: str, digest: str) -> int:
         """See `Blobs.offset`."""
@@ -58,6 +61,13 @@ class MemoryBlobs:
         if key not in self._finished:
             raise BlobMissing(f"blob {digest} has not arrived in full")
         return io.BytesIO(self._finished[key])
+
+    def file(self, dataset_id: str, digest: str) -> Path:
+        """See `Blobs.file`."""
+        with self.open(dataset_id, digest) as stored:
+            path = Path(self._files.name) / digest.removeprefix("sha256:")
+            path.write_bytes(stored.read())
+        return path
 
     def delete(self, dataset_id: str, digest: str) -> None:
         """See `Blobs.delete`."""

@@ -6,34 +6,47 @@ the log.
 
 from typing import Final
 
-_TABLE: Final = "spends"
-_REASON: Final = "what was spent stays spent: spends is append-only"
+_KEYS: Final = {
+    "spends": ("job_id", "step", "dataset_id"),
+    "renyi_spends": ("job_id", "dataset_id", "through"),
+}
+_REASON: Final = "what was spent stays spent: {table} is append-only"
 
-_POSTGRESQL: Final = (
-    f"""
-CREATE FUNCTION spends_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+
+def immutability_ddl(dialect: str, table: str = "spends") -> tuple[str, ...]:
+    """Return the statements that make a table of spends append-only on `sqlite` or `postgresql`."""
+    return {"sqlite": _sqlite, "postgresql": _postgresql}[dialect](table)
+
+
+def all_immutability_ddl(dialect: str) -> tuple[str, ...]:
+    """Return the statements for every table of spends."""
+    return tuple(statement for table in _KEYS for statement in immutability_ddl(dialect, table))
+
+
+def _postgresql(table: str) -> tuple[str, ...]:
+    return (
+        f"""
+CREATE FUNCTION {table}_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION '{_REASON}' USING ERRCODE = 'integrity_constraint_violation';
+  RAISE EXCEPTION '{_REASON.format(table=table)}' USING ERRCODE = 'integrity_constraint_violation';
 END
 $$
 """,
-    f"CREATE TRIGGER spends_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON {_TABLE} "
-    "FOR EACH STATEMENT EXECUTE FUNCTION spends_refuse_change()",
-)
-
-# INSERT OR REPLACE deletes the row in its way without firing a DELETE trigger, hence the third.
-_SQLITE: Final = tuple(
-    f"CREATE TRIGGER spends_no_{name} BEFORE {event} BEGIN SELECT RAISE(ABORT, '{_REASON}'); END"
-    for name, event in {
-        "update": f"UPDATE ON {_TABLE}",
-        "delete": f"DELETE ON {_TABLE}",
-        "replace": f"INSERT ON {_TABLE} WHEN EXISTS "  # noqa: S608  a name of our own
-        f"(SELECT 1 FROM {_TABLE} WHERE job_id = NEW.job_id AND step = NEW.step "
-        "AND dataset_id = NEW.dataset_id)",
-    }.items()
-)
+        f"CREATE TRIGGER {table}_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_change()",
+    )
 
 
-def immutability_ddl(dialect: str) -> tuple[str, ...]:
-    """Return the statements that make `spends` append-only on `sqlite` or `postgresql`."""
-    return {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}[dialect]
+def _sqlite(table: str) -> tuple[str, ...]:
+    """INSERT OR REPLACE deletes the row in its way without firing a DELETE trigger, hence the third."""
+    same = " AND ".join(f"{column} = NEW.{column}" for column in _KEYS[table])
+    events = {
+        "update": f"UPDATE ON {table}",
+        "delete": f"DELETE ON {table}",
+        "replace": f"INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})",  # noqa: S608  names of our own
+    }
+    return tuple(
+        f"CREATE TRIGGER {table}_no_{name} BEFORE {event} "
+        f"BEGIN SELECT RAISE(ABORT, '{_REASON.format(table=table)}'); END"
+        for name, event in events.items()
+    )

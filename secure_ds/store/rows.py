@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.jobs.lifecycle import JobState
 from secure_ds.jobs.prediction import PredictionState
+
+SEALED_PARAMETERS: Final = "sealed"  # stands where an encrypted data set names its ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class DatasetSummary:
     refusal_code: str | None = None
     refusal_detail: str | None = None
     collaboration_id: str | None = None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether its records are sealed for a trainer, not encrypted for computing on ciphertexts."""
+        return self.parameters == SEALED_PARAMETERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

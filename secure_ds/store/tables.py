@@ -3,7 +3,7 @@
 Rules:
     - What must never happen is refused by the database too: reserved and spent budget above the limit, a step spent
       twice, a second model for a job, a reference to nothing.
-    - `spends` is append-only: triggers refuse UPDATE and DELETE (`secure_ds.store.immutability`).
+    - `spends` and `renyi_spends` are append-only: triggers refuse UPDATE and DELETE (`secure_ds.store.immutability`).
     - Budget units (1e-12 mu^2) fit 64 bits: mu^2 stays below 10^6 for every limit that `privacy` admits.
 """
 
@@ -31,7 +31,7 @@ from sqlalchemy import (
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.jobs.lifecycle import JobState
 from secure_ds.jobs.prediction import PredictionState
-from secure_ds.store.types import BigIntegers, JsonObject, Name, StringSet, UtcTime
+from secure_ds.store.types import BigIntegers, Floats, JsonObject, Name, StringSet, UtcTime
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -246,6 +246,47 @@ spends = Table(
     Column("digest", _DIGEST, nullable=False),
     Column("spent_at", UtcTime, nullable=False),
     ForeignKeyConstraint(["job_id", "dataset_id"], ["reservations.job_id", "reservations.dataset_id"]),
+)
+
+renyi_budgets = Table(  # of sealed data sets: costs are vectors, one number of 1e-12 for each Renyi order
+    "renyi_budgets",
+    metadata,
+    _dataset(primary_key=True),
+    Column("epsilon", Float(53), nullable=False),
+    Column("delta", Float(53), nullable=False),
+    Column("orders", Floats, nullable=False),
+    Column("spent", BigIntegers, nullable=False),
+    Column("reserved", BigIntegers, nullable=False),
+)
+
+renyi_reservations = Table(
+    "renyi_reservations",
+    metadata,
+    Column("job_id", _ID, primary_key=True),
+    Column("dataset_id", _ID, ForeignKey("renyi_budgets.dataset_id"), primary_key=True, index=True),
+    Column("step_cost", BigIntegers, nullable=False),
+    Column("steps", Integer, CheckConstraint("steps > 0", name="steps_positive"), nullable=False),
+    Column("reserved_at", UtcTime, nullable=False),
+    Column("settled_at", UtcTime),
+)
+
+renyi_spends = Table(
+    "renyi_spends",
+    metadata,
+    Column("job_id", _ID, primary_key=True),
+    Column("dataset_id", _ID, primary_key=True),
+    Column("through", Integer, CheckConstraint("through > 0", name="through_positive"), primary_key=True),
+    Column("spent_at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["job_id", "dataset_id"], ["renyi_reservations.job_id", "renyi_reservations.dataset_id"]),
+)
+
+job_checkpoints = Table(  # sealed by the trainer; the last one of a job
+    "job_checkpoints",
+    metadata,
+    _job(primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("written_at", UtcTime, nullable=False),
 )
 
 work = Table(

@@ -101,3 +101,18 @@ class BigIntegers(TypeDecorator[tuple[int, ...]]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[int, ...] | None:
         """Read the integers."""
         return None if value is None else tuple(int(text) for text in json.loads(value))
+
+
+class Floats(TypeDecorator[tuple[float, ...]]):
+    """Finite floats, exactly, as a JSON list."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[float] | None, dialect: Dialect) -> str | None:
+        """Write the list; NaN is refused."""
+        return None if value is None else json.dumps(list(value), allow_nan=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[float, ...] | None:
+        """Read the floats."""
+        return None if value is None else tuple(float(number) for number in json.loads(value))

@@ -27,11 +27,13 @@ from secure_ds.store.repositories.consents import Consents
 from secure_ds.store.repositories.datasets import Datasets
 from secure_ds.store.repositories.events import Events
 from secure_ds.store.repositories.idempotency import Idempotency
+from secure_ds.store.repositories.job_checkpoints import JobCheckpoints
 from secure_ds.store.repositories.jobs import Jobs
 from secure_ds.store.repositories.ledger import Ledger
 from secure_ds.store.repositories.meta import Meta
 from secure_ds.store.repositories.models import Models
 from secure_ds.store.repositories.predictions import Networks, Predictions
+from secure_ds.store.repositories.renyi_ledger import RenyiLedger
 from secure_ds.store.repositories.steps import Steps
 from secure_ds.store.repositories.tokens import Tokens
 from secure_ds.store.repositories.users import Users
@@ -51,7 +53,9 @@ class UnitOfWork:
         self.datasets = Datasets(connection, self.now)
         self.blobs = BlobIndex(connection, self.now)
         self.ledger = Ledger(connection, self.now)
+        self.renyi_ledger = RenyiLedger(connection, self.now)
         self.jobs = Jobs(connection, self.now)
+        self.checkpoints = JobCheckpoints(connection, self.now)
         self.work = Work(connection, self.now)
         self.steps = Steps(connection, self.now)
         self.attestations = Attestations(connection, self.now)

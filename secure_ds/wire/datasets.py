@@ -67,8 +67,24 @@ class DatasetView(Message):
     refusal: Refusal | None = None
 
 
+class RenyiBudgetView(Message):
+    """The budget of a sealed data set: Renyi divergences at the orders that its owner signed.
+
+    Something may still be released as long as spent and reserved together are within capacity at one order.
+    """
+
+    orders: list[float]
+    capacity: list[float]
+    spent: list[float]
+    reserved: list[float]
+
+
 class BudgetView(Message):
-    """What a data set may still release. Every epsilon is stated at `delta`, for zero-out-one-record neighbours."""
+    """What a data set may still release. Every epsilon is stated at `delta`, for zero-out-one-record neighbours.
+
+    What speaks of mu squared, of decryptions and of a key is null where records are sealed, `renyi` where they are
+    encrypted.
+    """
 
     dataset_id: DatasetId
     delta: float
@@ -76,16 +92,23 @@ class BudgetView(Message):
     epsilon_spent: float
     epsilon_reserved: float
     epsilon_left: float = Field(description="the largest epsilon that one more job could still take")
-    mu_squared_limit: float
-    mu_squared_spent: float
-    mu_squared_reserved: float
+    mu_squared_limit: float | None = None
+    mu_squared_spent: float | None = None
+    mu_squared_reserved: float | None = None
+    renyi: RenyiBudgetView | None = None
     neighbours: str
     accountant: str
-    decryptions_used: int = Field(description="answers that this key has given")
-    decryptions_limit: int = Field(description="answers that this key may give in its life")
-    statistical_bits: float = Field(description="s: what every job leaves at least, over tau answers with its noise")
-    tau: int = Field(description="answers that may ever be given about the records, under this key and earlier ones")
-    decryptions_prior: int = Field(description="answers that earlier keys of the same files were allowed")
+    decryptions_used: int | None = Field(default=None, description="answers that this key has given")
+    decryptions_limit: int | None = Field(default=None, description="answers that this key may give in its life")
+    statistical_bits: float | None = Field(
+        default=None, description="s: what every job leaves at least, over tau answers with its noise"
+    )
+    tau: int | None = Field(
+        default=None, description="answers that may ever be given about the records, under this key and earlier ones"
+    )
+    decryptions_prior: int | None = Field(
+        default=None, description="answers that earlier keys of the same files were allowed"
+    )
 
 
 class BlobStatus(Message):

@@ -33,7 +33,9 @@ Algorithm = Literal[
     "encrypted_softmax_regression",
     "encrypted_least_squares",
     "encrypted_hidden_layer_network",
+    "sealed_dp_sgd",
 ]
+SEALED: Final = "sealed_dp_sgd"
 
 
 _ONE_KIND_OF_DATA: Final[dict[str, Any]] = {  # the rule of `_names_its_data`, as JSON Schema has it
@@ -52,6 +54,24 @@ _ONE_KIND_OF_DATA: Final[dict[str, Any]] = {  # the rule of `_names_its_data`, a
         },
     ]
 }
+
+
+class SealedTraining(Message):
+    """What to train on a sealed data set. Settings left out come from a rule in public numbers."""
+
+    model: dict[str, Any] | None = Field(
+        default=None, description="configuration of the model, with its family under `kind`: mlp, cnn or transformer"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=2**24), BeforeValidator(integral_only)] | None = Field(
+        default=None, description="expected privacy units of a step"
+    )
+    l2_norm_clip: Annotated[float, Field(gt=0, le=1e6), BeforeValidator(number_only)] | None = None
+    clipping: Literal["flat", "automatic"] | None = None
+    optimiser: Literal["dp_sgd", "dp_adam", "dp_adamw"] | None = None
+    sampler: Literal["poisson", "truncated_poisson"] | None = None
+    canaries: Annotated[int, Field(ge=0, le=100_000), BeforeValidator(integral_only)] = Field(
+        default=0, description="canaries of a one-run audit; their lower bound goes on the certificate"
+    )
 
 
 class TrainingRequest(Message):
@@ -80,6 +100,7 @@ class TrainingRequest(Message):
         description="`to_owner`, of least squares alone: statistics without noise, sealed to the results key that the"
         " data set's owner named, who alone may ask; epsilon and delta then mean nothing",
     )
+    sealed: SealedTraining | None = Field(default=None, description="of `sealed_dp_sgd` alone")
     dual_evaluation: StrictBool = Field(
         default=False, description="whether workers of two trust domains must evaluate every step alike"
     )
@@ -90,6 +111,8 @@ class TrainingRequest(Message):
             raise ValueError("name either a data set or a collaboration")
         if self.dataset_ids is not None and self.collaboration_id is None:
             raise ValueError("several data sets are trained on in a collaboration only; name it")
+        if self.sealed is not None and self.algorithm != SEALED:
+            raise ValueError(f"`sealed` has settings of {SEALED} alone")
         return self
 
 
@@ -110,7 +133,10 @@ class QuoteView(Message):
     sigma: float | None = Field(description="noise standard deviation, in units of the released sums")
     sensitivity: float | None
     statistical_bits: float | None = Field(description="s: statistical security of tau answers with this job's noise")
-    tau: int = Field(description="answers that may ever be given about the records, under this key and earlier ones")
+    tau: int | None = Field(
+        description="answers that may ever be given about the records, under this key and earlier ones; null where"
+        " records are sealed, not encrypted"
+    )
     dual_evaluation: bool = Field(description="whether every step needs workers of two trust domains")
     decryptions_needed: int | None
     decryptions_left: int | None

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from secure_ds.wire.base import Base64, DatasetId, JobId, Message
-from secure_ds.wire.custodian import Count
+from secure_ds.wire.custodian import CertificateRequest, Count
 from secure_ds.wire.datasets import Envelope
 
 SessionKey = Annotated[str, Field(pattern=r"^04[0-9a-f]{128}$")]
@@ -56,3 +56,10 @@ class Settled(Message):
 
     job_id: JobId
     steps_charged: Count
+
+
+class SealedCertificateRequest(CertificateRequest):
+    """Ask for a certificate of a model that a job's trainer signed for: `secure_ds.jobs.sealed_model`."""
+
+    statement: Annotated[str, Field(max_length=8192)] = Field(description="canonical JSON")
+    signature: Signature = Field(description="Ed25519, by the signing key of the job's newest session")

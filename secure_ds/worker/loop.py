@@ -15,10 +15,12 @@ from secure_ds.services.run_job import Task, claim, fail, renew, settle_dataset
 from secure_ds.services.run_prediction import PredictionTask, fail_prediction
 from secure_ds.store.errors import LeaseLost, StoreUnavailable
 from secure_ds.store.rows import Lease
+from secure_ds.wire.jobs import SEALED
 from secure_ds.worker.check_dataset import check_dataset
 from secure_ds.worker.confirm import confirm
 from secure_ds.worker.predict import predict
 from secure_ds.worker.train import train
+from secure_ds.worker.train_sealed import train_sealed
 
 IDLE_SECONDS = 0.2
 PATIENCE_SECONDS = 1.0
@@ -75,6 +77,8 @@ class Worker:
             self._patiently(lambda: check_dataset(self._context, task))
         elif task.lease.kind == "confirm":
             self._patiently(lambda: confirm(self._context, task, self._stopping))
+        elif task.job.algorithm == SEALED:
+            self._patiently(lambda: train_sealed(self._context, task, self._stopping))
         else:
             self._patiently(lambda: train(self._context, task, self._stopping))
 

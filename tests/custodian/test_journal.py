@@ -21,9 +21,21 @@ from secure_ds.custodian.journal import (
     Succession,
     metadata,
 )
+from secure_ds.custodian.sealed.journal import (
+    SealedCharge,
+    SealedJournal,
+    SealedRegistration,
+    Session,
+    SettlementRecord,
+    write_charge,
+    write_session,
+    write_settlement,
+)
+from secure_ds.custodian.sealed.journal import write_registration as write_sealed_registration
 from secure_ds.store.engine import make_engine
 
 DIGEST = "sha256:" + "0" * 64
+SEALED = SealedRegistration("ds", "clinic", "alice", DIGEST, b"{}", b"wrapped")
 
 
 @pytest.fixture
@@ -52,6 +64,10 @@ def write_one_of_each(journal: Journal) -> None:
         page.confirmed(Confirmation("job", 0, "ab" * 32, "north", b"s" * 64))
         page.certified("job", b"{}")
         page.signed_checkpoint(7, b"\1" * 32)
+        write_sealed_registration(page, SEALED)
+        write_session(page, Session("job", 1, "session", "signing"))
+        write_charge(page, SealedCharge("job", "ds", DIGEST, 7, (2**80, 3)))
+        write_settlement(page, SettlementRecord("job", 5, "{}", "signature"))
         page.announce("event", {"action": "key:use"})
         page.delivered("event")
 
@@ -67,6 +83,13 @@ def test_everything_written_is_read_back(journal: Journal) -> None:
     assert journal.confirmations("job") == [Confirmation("job", 0, "ab" * 32, "north", b"s" * 64)]
     assert (journal.answer("job", 0), journal.answers("job")) == ([2**80, -3], [[2**80, -3]])
     assert (journal.certificate("job"), journal.last_checkpoint()) == (b"{}", (7, b"\1" * 32))
+    sealed = SealedJournal(journal)
+    assert sealed.registration("ds") == SEALED
+    assert sealed.sessions("job") == [Session("job", 1, "session", "signing")]
+    assert (sealed.is_known("session", ""), sealed.is_known("", "signing")) == (True, True)
+    assert sealed.charges("job") == [SealedCharge("job", "ds", DIGEST, 7, (2**80, 3))]
+    assert sealed.settlement("job") == SettlementRecord("job", 5, "{}", "signature")
+    assert sealed.spent(["ds"], 2) == (5 * 2**80, 15)
     assert journal.pending() == []
 
 
@@ -78,6 +101,10 @@ def test_an_empty_journal_knows_nothing(journal: Journal) -> None:
     assert journal.group("collab") is journal.consent("ds") is None
     assert journal.releases_of_key("ds") == 0
     assert journal.line("ds") == ["ds"]
+    sealed = SealedJournal(journal)
+    assert sealed.registration("ds") is sealed.settlement("job") is None
+    assert (sealed.sessions("job"), sealed.charges("job"), sealed.spent(["ds"], 2)) == ([], [], (0, 0))
+    assert not sealed.is_known("session", "signing")
     assert (journal.highest_fence("job"), journal.answers("job"), journal.pending()) == (0, [], [])
 
 

@@ -101,6 +101,14 @@ def test_a_piece_at_another_offset_is_refused(blobs: Blobs, offset: int) -> None
     assert blobs.offset(DATASET, DIGEST) == 100
 
 
+def test_a_finished_blob_is_a_file_that_another_process_can_read(blobs: Blobs) -> None:
+    with pytest.raises(BlobMissing):
+        blobs.file(DATASET, DIGEST)
+    _append(blobs, 0, DATA)
+    blobs.finish(DATASET, DIGEST)
+    assert blobs.file(DATASET, DIGEST).read_bytes() == DATA
+
+
 def test_a_finished_blob_never_changes(blobs: Blobs) -> None:
     _append(blobs, 0, DATA)
     blobs.finish(DATASET, DIGEST)

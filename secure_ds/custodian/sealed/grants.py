@@ -13,9 +13,10 @@ from secure_ds.custodian.grants import open_grant
 from secure_ds.custodian.keyring import GRANTS
 from secure_ds.custodian.sealed.budget import budget_of
 from secure_ds.custodian.sealed.held import SealedHolding, held_sealed, require_newest, sealed_key_facts
-from secure_ds.custodian.sealed.plans import SealedPlan, plan_of_sealed_job
-from secure_ds.privacy.errors import BudgetExceeded
+from secure_ds.custodian.sealed.plans import plan_of_sealed_job
+from secure_ds.privacy.errors import RenyiBudgetExceeded
 from secure_ds.privacy.renyi import reserve
+from secure_ds.training.dp.plan import DpPlan
 from secure_ds.wire.custodian import Grant, GrantRequest
 from secure_ds.wire.datasets import Envelope
 
@@ -65,7 +66,7 @@ def require_sealed_allowed(context: CustodianContext, held: SealedHolding, grant
     )
 
 
-def require_covered(context: CustodianContext, held: SealedHolding, job_id: str, plan: SealedPlan) -> None:
+def require_covered(context: CustodianContext, held: SealedHolding, job_id: str, plan: DpPlan) -> None:
     """Hold a whole plan against what the data set's owner signed, by the custodian's own count.
 
     Raises:
@@ -73,7 +74,7 @@ def require_covered(context: CustodianContext, held: SealedHolding, job_id: str,
     """
     try:
         reserve(budget_of(context, held.descriptor), job_id, plan.step_cost, plan.steps)
-    except BudgetExceeded:
+    except RenyiBudgetExceeded:
         dataset_id = held.registration.dataset_id
         details = {"code": LimitExceeded.code, "plan": plan.digest, "steps": plan.steps}
         refused = entry(

@@ -1,33 +1,18 @@
 """The plan of a sealed job, recomputed from what its data set's owner signed: never taken from a caller."""
 
 from functools import lru_cache
-from typing import Protocol
 
 from secure_ds.custodian.errors import PlanMismatch
 from secure_ds.custodian.sealed.held import SealedHolding
-from secure_ds.data.sealed.descriptor import SealedDescriptor, parse_sealed_descriptor
+from secure_ds.data.sealed.descriptor import parse_sealed_descriptor
 from secure_ds.privacy.errors import PrivacyError
+from secure_ds.services.planning import dp_plan_for
+from secure_ds.training.dp.plan import DpPlan
 from secure_ds.wire.custodian import GrantRequest
 from secure_ds.wire.jobs import TrainingRequest
 
 
-class SealedPlan(Protocol):
-    """What the custodian needs to know of a plan; see `secure_ds.training.dp.plan`."""
-
-    @property
-    def digest(self) -> str: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def step_cost(self) -> tuple[int, ...]: ...
-
-
-def dp_plan_for(descriptor: SealedDescriptor, request: TrainingRequest) -> SealedPlan:
-    """Stands where `secure_ds.services.planning.dp_plan_for` will be imported."""
-    raise NotImplementedError
-
-
-def plan_of_sealed_job(held: SealedHolding, granted: GrantRequest) -> SealedPlan:
+def plan_of_sealed_job(held: SealedHolding, granted: GrantRequest) -> DpPlan:
     """Return the plan that follows from descriptor and request, which is the one named.
 
     Raises:
@@ -43,5 +28,5 @@ def plan_of_sealed_job(held: SealedHolding, granted: GrantRequest) -> SealedPlan
 
 
 @lru_cache(maxsize=64)
-def _plan(descriptor: bytes, request: str) -> SealedPlan:
+def _plan(descriptor: bytes, request: str) -> DpPlan:
     return dp_plan_for(parse_sealed_descriptor(descriptor), TrainingRequest.model_validate_json(request))

@@ -22,9 +22,10 @@ from secure_ds.custodian.sealed.grants import (
 )
 from secure_ds.custodian.sealed.held import SealedHolding, require_newest, unwrapped_key
 from secure_ds.custodian.sealed.journal import SealedCharge, SealedJournal, Session, write_charge, write_session
-from secure_ds.custodian.sealed.plans import SealedPlan, plan_of_sealed_job
+from secure_ds.custodian.sealed.plans import plan_of_sealed_job
 from secure_ds.data.sealed.key import session_info, session_point
 from secure_ds.data.sealing import seal
+from secure_ds.training.dp.plan import DpPlan
 from secure_ds.wire.sealed import SealedKey, SealedKeyRequest, SealedKeys
 
 
@@ -85,7 +86,7 @@ def _require_point(session_key: str) -> None:
 
 
 def _admit(
-    context: CustodianContext, held: SealedHolding, plan: SealedPlan, session: Session, decision: dict[str, Any]
+    context: CustodianContext, held: SealedHolding, plan: DpPlan, session: Session, decision: dict[str, Any]
 ) -> None:
     """Charge the job if nobody has yet, and write the trainer down with the entry that its tenant is owed."""
     dataset_id, charged = held.registration.dataset_id, SealedJournal(context.journal).charges(session.job_id)
@@ -116,7 +117,7 @@ def _admit(
         page.announce(event_id, as_json(draft))
 
 
-def _sealed(context: CustodianContext, held: SealedHolding, plan: SealedPlan, session: Session) -> SealedKey:
+def _sealed(context: CustodianContext, held: SealedHolding, plan: DpPlan, session: Session) -> SealedKey:
     dataset_id = held.registration.dataset_id
     info = session_info(session.job_id, plan.digest, session.fence, dataset_id, session.session_key)
     data_key = unwrapped_key(context, held.registration)

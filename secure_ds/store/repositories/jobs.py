@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, insert, or_, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
 from secure_ds.jobs.errors import IllegalTransition
 from secure_ds.jobs.lifecycle import JobState, is_final, move
@@ -73,6 +73,11 @@ class Jobs(Repository):
         return change(
             self._connection, jobs, row, state=state, finished_at=finished_at, failure=failure, model_id=model_id
         )
+
+    def advance(self, job_id: str, steps_done: int) -> None:
+        """Record that a job's first steps are done; a smaller number changes nothing."""
+        behind = and_(jobs.c.id == job_id, jobs.c.steps_done < steps_done)
+        self._connection.execute(update(jobs).where(behind).values(steps_done=steps_done))
 
     def request_cancel(self, job_id: str) -> JobRow:
         """Ask that a job stop before its next step; again changes nothing.

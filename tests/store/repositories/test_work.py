@@ -79,6 +79,29 @@ def test_finished_work_is_over(store: Store, clock: HandClock) -> None:
         unit.work.check(lease)
 
 
+def test_the_fence_of_the_holder_is_that_of_whoever_holds_it_now(store: Store, clock: HandClock) -> None:
+    def fence() -> int | None:
+        with store.read() as unit:
+            return unit.work.fence_of_holder("train", "job_a")
+
+    assert fence() is None
+    _enqueue(store, "job_a")
+    assert fence() is None
+    first = _claimed(store, "w1")
+    assert fence() == first.fence
+    clock.advance(31)  # ran out, but nobody else has claimed it
+    assert fence() == first.fence
+    second = _claimed(store, "w2")
+    assert fence() == second.fence == first.fence + 1
+    with store.write() as unit:
+        unit.work.let_go(second)
+    assert fence() is None
+    third = _claimed(store, "w3")
+    with store.write() as unit:
+        unit.work.finish(third)
+    assert fence() is None
+
+
 def test_a_claim_that_is_rolled_back_did_not_happen(store: Store) -> None:
     _enqueue(store, "job_a")
     with pytest.raises(RuntimeError), store.write() as unit:

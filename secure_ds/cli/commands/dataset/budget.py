@@ -23,9 +23,11 @@ def budget(session: Session, dataset_id: str) -> None:
             "spent": view.epsilon_spent,
             "reserved by jobs": view.epsilon_reserved,
             "delta": view.delta,
-            "decryptions": f"{view.decryptions_used} of {view.decryptions_limit} used",
+            "decryptions": f"{view.decryptions_used} of {view.decryptions_limit} used" if view.tau else None,
             "earlier keys": f"{view.decryptions_prior} decryptions" if view.decryptions_prior else None,
-            "statistical security": f"at least {view.statistical_bits:.3g} bits over {view.tau} decryptions",
+            "statistical security": f"at least {view.statistical_bits:.3g} bits over {view.tau} decryptions"
+            if view.tau
+            else None,
             "neighbours": view.neighbours,
             "accountant": view.accountant,
         },

@@ -34,14 +34,20 @@ def _rows(view: QuoteView) -> dict[str, Any]:
         "privacy charged": view.epsilon_charged,
         "steps": view.steps,
         "noise": f"sigma {view.sigma:.6g}, sensitivity {view.sensitivity:.6g}" if view.sigma else None,
-        "decryptions": f"{view.decryptions_needed}{_of_left(view.decryptions_left)}",
+        "decryptions": f"{view.decryptions_needed}{_of_left(view.decryptions_left)}" if view.tau else None,
         "statistical security": _security(view),
         "levels": view.levels,
-        "evaluation": "dual: alike by workers of two trust domains" if view.dual_evaluation else "by one worker",
+        "evaluation": _evaluation(view),
         "data set": f"{view.blob_bytes / MEGABYTE:.1f} MB",
         "time": f"about {view.seconds_estimate:.0f} s" if view.seconds_estimate else None,
         "plan": view.plan_digest,
     }
+
+
+def _evaluation(view: QuoteView) -> str:
+    if view.tau is None:
+        return "in the clear, in the memory of this job's trainer alone"
+    return "dual: alike by workers of two trust domains" if view.dual_evaluation else "by one worker"
 
 
 def _of_left(left: float | None) -> str:

@@ -13,6 +13,8 @@ from secure_ds.client.errors import ClientError
 from secure_ds.client.trust import TrustFile
 from secure_ds.client.verify import ModelReport, verify_model
 from secure_ds.wire.base import Message
+from secure_ds.wire.certificate import Predicate
+from secure_ds.wire.sealed_certificate import SealedPredicate
 
 
 class CheckView(Message):
@@ -56,17 +58,32 @@ def print_report(printer: Printer, report: ModelReport) -> None:
     """Print every check, then what the certificate claims."""
     columns = {"check": _name, "passed": _passed, "detail": _detail}
     printer.many([CheckView(check=c.name, passed=c.passed, detail=c.detail) for c in report.checks], columns)
-    if report.claims is not None:
-        privacy, custody = report.claims.privacy, report.claims.custody
-        printer.note(
-            f"({privacy.epsilon:g}, {privacy.delta:g})-DP, neighbours: {privacy.neighbours}, unit: {privacy.unit}, "
-            f"accountant: {privacy.accountant}; {custody.statistical_bits:.0f} statistical bits over "
-            f"{custody.max_decryptions + custody.prior_decryptions} decryptions; "
-            f"norms {', '.join(claim.norms for claim in report.claims.data)}."
-        )
-        for several in privacy.persons_in_several:
-            epsilon = "not to be stated" if several.epsilon is None else f"{several.epsilon:.4g}"
-            printer.note(f"For a person in {several.data_sets} data sets trained on alike: epsilon {epsilon}.")
+    if isinstance(report.claims, Predicate):
+        _print_encrypted(printer, report.claims)
+    elif report.claims is not None:
+        _print_sealed(printer, report.claims)
+
+
+def _print_encrypted(printer: Printer, claims: Predicate) -> None:
+    privacy, custody = claims.privacy, claims.custody
+    printer.note(
+        f"({privacy.epsilon:g}, {privacy.delta:g})-DP, neighbours: {privacy.neighbours}, unit: {privacy.unit}, "
+        f"accountant: {privacy.accountant}; {custody.statistical_bits:.0f} statistical bits over "
+        f"{custody.max_decryptions + custody.prior_decryptions} decryptions; "
+        f"norms {', '.join(claim.norms for claim in claims.data)}."
+    )
+    for several in privacy.persons_in_several:
+        epsilon = "not to be stated" if several.epsilon is None else f"{several.epsilon:.4g}"
+        printer.note(f"For a person in {several.data_sets} data sets trained on alike: epsilon {epsilon}.")
+
+
+def _print_sealed(printer: Printer, claims: SealedPredicate) -> None:
+    privacy = claims.privacy
+    bounds = "; ".join(f"{name}: {epsilon:.4g}" for name, epsilon in privacy.bounds.items())
+    printer.note(
+        f"({privacy.epsilon:g}, {privacy.delta:g})-DP, neighbours: {privacy.neighbours}, unit: {privacy.unit}; "
+        f"epsilon by {bounds}. Records were opened in the memory of the job's trainer."
+    )
 
 
 def _name(view: CheckView) -> str:

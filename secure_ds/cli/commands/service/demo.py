@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from secure_ds.assembly import open_store
-from secure_ds.cli.demonstration import PURPOSE, TENANT, closing_table, demonstrate
+from secure_ds.cli.demonstrations import encrypted, sealed
+from secure_ds.cli.demonstrations.outcome import PURPOSE, TENANT, closing_table
 from secure_ds.cli.instances import make_instance
 from secure_ds.cli.printing import console
 from secure_ds.cli.processes import Supervisor, stop_on_sigterm
@@ -22,7 +23,8 @@ from secure_ds.store.rows import UserRow
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the service up at the end, until interrupted.")
-def demo(keep: bool) -> None:
+@click.option("--sealed", "is_sealed", is_flag=True, help="Train a convolutional network on sealed images instead.")
+def demo(keep: bool, is_sealed: bool) -> None:
     """Run the whole main job on real patients' records, on this machine.
 
     Makes a fresh instance with embedded defaults, starts custodian, API and worker as processes of their own, then acts
@@ -31,17 +33,18 @@ def demo(keep: bool) -> None:
     \b
     Example:
       secure-ds demo --keep
+      secure-ds demo --sealed
     """
     stop_on_sigterm()
     home = Path(tempfile.mkdtemp(prefix="secure-ds-demo-"))
     try:
-        _run(home, keep)
+        _run(home, keep, is_sealed)
     finally:
         if not keep:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _run(home: Path, keep: bool) -> None:
+def _run(home: Path, keep: bool, is_sealed: bool) -> None:
     made = make_instance(home / "instance", port=_free_port())
     if made.warning:
         click.secho(made.warning, err=True, bold=True)
@@ -53,7 +56,8 @@ def _run(home: Path, keep: bool) -> None:
         officer = _token(made.settings, "carl", Role.COMPLIANCE_OFFICER)
         work = home / "owner"
         work.mkdir()
-        outcome = demonstrate(supervisor.url, owner, officer, work)
+        demonstration = sealed if is_sealed else encrypted
+        outcome = demonstration.demonstrate(supervisor.url, owner, officer, work)
         console(sys.stdout).print(closing_table(outcome))
         if keep:
             _stay(supervisor, home, owner, officer)

@@ -4,76 +4,45 @@ Breast-cancer records of scikit-learn (569 patients, 30 features), 80 % of them 
 out. The feature bounds are declared in the repository; nothing is fitted on the records before encryption.
 """
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from rich import box
-from rich.table import Table
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from audit.verify import Report, TrustedKey, verify_export
 from secure_ds.ckks.profiles import DEFAULT
 from secure_ds.cli.commands.job.watch import follow
-from secure_ds.cli.printing import console
+from secure_ds.cli.demonstrations.outcome import (
+    MODEL_FILE,
+    PURPOSE,
+    TENANT,
+    DemonstrationFailed,
+    Outcome,
+    fetch_model,
+    require_verified,
+    verify_log,
+)
 from secure_ds.cli.progress import transferred
 from secure_ds.client.client import Client
 from secure_ds.client.owner import sealing_key, upload_package, wait_until_checked
 from secure_ds.client.package import Declaration, Package, write_package
 from secure_ds.client.predict import predict_records
 from secure_ds.client.trust import TrustFile
-from secure_ds.client.verify import ModelReport, verify_model
 from secure_ds.data.declared import declared_feature_map
 from secure_ds.data.descriptor import Limits, PrivacyUnit
 from secure_ds.data.records import Records
 from secure_ds.training.encrypted.model_file import read_model
-from secure_ds.wire.datasets import BudgetView
 from secure_ds.wire.jobs import JobSubmit, JobView, TrainingRequest
 
-TENANT, PURPOSE, LABEL = "clinic", "research", "benign"
+LABEL = "benign"
 CLASSES = ("malignant", "benign")
 EPSILON, DELTA = 1.0, 1e-5
 CHECK_SECONDS = 120.0
 LIMITS = Limits(epsilon=2.0, delta=DELTA, purposes=(PURPOSE,), max_decryptions=64)
-
-
-class DemonstrationFailed(Exception):
-    """A check of the demonstration did not hold."""
-
-    code = "demonstration_failed"
-
-
-@dataclass
-class Outcome:
-    """What the closing table shows."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    bytes_up: int = 0
-    bytes_down: int = 0
-    private_accuracy: float = 0.0
-    plain_accuracy: float = 0.0
-    job: JobView | None = None
-    budget: BudgetView | None = None
-    certificate: ModelReport | None = None
-    log: Report | None = None
-    checkpoint_size: int = 0
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Time one phase and say that it began."""
-        console(sys.stderr).print(f"[bold]{name}[/bold] ...")
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - started
 
 
 def demonstrate(url: str, owner_token: str, officer_token: str, directory: Path) -> Outcome:
@@ -89,43 +58,23 @@ def demonstrate(url: str, owner_token: str, officer_token: str, directory: Path)
         DemonstrationFailed: certificate or log do not verify, or the job did not succeed.
     """
     train, test = _split()
-    outcome = Outcome()
+    outcome = Outcome(
+        private="accuracy on held-out patients, private and encrypted",
+        plain="accuracy of plain logistic regression, same split",
+        steps="one noisy decryption each",
+    )
     with Client(url, owner_token) as owner:
         trust = TrustFile(directory / "trust.json")
         trust.pin(url, owner.public_keys())
         package = _encrypt(outcome, trust, url, train, directory)
         job = _train(outcome, owner, package)
-        _fetch(outcome, owner, trust, url, job, directory)
+        fetch_model(outcome, owner, trust, url, job, directory)
         outcome.budget = owner.budget(job.dataset_id)
     with Client(url, officer_token) as officer:
-        _audit(outcome, officer, trust, url, directory)
+        verify_log(outcome, officer, trust, url, directory)
     _evaluate(outcome, train, test, directory)
-    _require(outcome)
+    require_verified(outcome)
     return outcome
-
-
-def closing_table(outcome: Outcome) -> Table:
-    """The one table the demonstration ends with."""
-    job, budget, log = outcome.job, outcome.budget, outcome.log
-    if job is None or budget is None or log is None:
-        raise ValueError("the demonstration is not over")
-    rows = {
-        "accuracy on held-out patients, private and encrypted": f"{outcome.private_accuracy:.1%}",
-        "accuracy of plain logistic regression, same split": f"{outcome.plain_accuracy:.1%}",
-        "privacy spent": f"epsilon = {budget.epsilon_spent:.4g}, delta = {budget.delta:g}",
-        "privacy left": f"epsilon = {budget.epsilon_left:.4g} of {budget.epsilon_limit:g}",
-        "neighbours, accountant": f"{budget.neighbours}; {budget.accountant}",
-        "steps": f"{job.steps_done} (one noisy decryption each)",
-        **{f"seconds: {name}": f"{seconds:.2f}" for name, seconds in outcome.seconds.items()},
-        "bytes up": f"{outcome.bytes_up:,}",
-        "bytes down": f"{outcome.bytes_down:,}",
-        "certificate": "verified offline" if outcome.certificate and outcome.certificate.passed else "NOT verified",
-        "audit log": f"{log.size} entries, verified offline; checkpoint at size {outcome.checkpoint_size}",
-    }
-    table = Table(title="secure_ds: one job, end to end", box=box.SIMPLE_HEAD, show_header=False)
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return table
 
 
 def _split() -> tuple[Records, Records]:
@@ -167,31 +116,9 @@ def _train(outcome: Outcome, owner: Client, package: Package) -> JobView:
     return outcome.job
 
 
-def _fetch(outcome: Outcome, owner: Client, trust: TrustFile, url: str, job: JobView, directory: Path) -> None:
-    if job.model_id is None:
-        raise DemonstrationFailed(f"the job {job.state}: {job.failure}")
-    with outcome.phase("download and verify offline"):
-        model = owner.model(job.model_id)
-        weights, certificate = owner.download_weights(model), owner.download_certificate(model)
-        (directory / "model.safetensors").write_bytes(weights)
-        (directory / "certificate.json").write_bytes(certificate)
-        outcome.certificate = verify_model(certificate, weights, trust.pinned(url))
-    outcome.bytes_down += len(weights) + len(certificate)
-
-
-def _audit(outcome: Outcome, officer: Client, trust: TrustFile, url: str, directory: Path) -> None:
-    with outcome.phase("export the audit log and verify it offline"):
-        export = b"".join(officer.export_audit())
-        (directory / "audit.jsonl").write_bytes(export)
-        key = TrustedKey.parse(trust.pinned(url).checkpoint_key)
-        outcome.log = verify_export(export.decode().splitlines(), [key])
-        outcome.checkpoint_size = officer.checkpoint().size
-    outcome.bytes_down += len(export)
-
-
 def _evaluate(outcome: Outcome, train: Records, test: Records, directory: Path) -> None:
     with outcome.phase("evaluate on held-out patients"):
-        labels, _ = predict_records(read_model((directory / "model.safetensors").read_bytes()), test)
+        labels, _ = predict_records(read_model((directory / MODEL_FILE).read_bytes()), test)
         outcome.private_accuracy = float(np.mean(labels == test.columns[LABEL]))
         plain = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         plain.fit(_matrix(train), train.columns[LABEL])
@@ -200,10 +127,3 @@ def _evaluate(outcome: Outcome, train: Records, test: Records, directory: Path) 
 
 def _matrix(records: Records) -> np.ndarray:
     return np.column_stack([column for name, column in records.columns.items() if name != LABEL])
-
-
-def _require(outcome: Outcome) -> None:
-    if outcome.certificate is None or not outcome.certificate.passed:
-        raise DemonstrationFailed("the certificate does not verify")
-    if outcome.log is None or not outcome.log.ok:
-        raise DemonstrationFailed("the audit log does not verify")

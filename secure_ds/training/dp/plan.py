@@ -1,0 +1,261 @@
+"""The plan of a job on sealed records: mechanism and settings in one frozen value, computed alike by everybody.
+
+Rules kept here:
+1. A plan is a pure function of what the owner signed (`SealedFacts`) and what was asked (`DpRequest`). Reading one back
+   plans again and refuses what differs, so noise and charges are never taken from anyone.
+2. Trainer and accountant read the same value: sampler, clipping, noise, steps and normaliser are in it, and what
+   changes speed alone (`performance`) is not.
+3. Noise is added to sums. The normaliser is the expected number of units of a step, rounded up: a public constant.
+4. The owner's limit holds for the job by itself here, and for all jobs together in the ledger.
+
+Neighbours are zero-out one privacy unit (`privacy.sampled`). Formal guarantee: everything the job releases is
+(`epsilon_after(steps)`, request.delta)-DP, and so is every prefix of it.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import ceil, sqrt
+from typing import Any, Final, Literal
+
+from scipy.stats import binom
+
+from secure_ds.core.digest import digest_json
+from secure_ds.models.errors import InvalidModelConfig
+from secure_ds.models.registry import ModelConfig, config_from_json
+from secure_ds.models.sizes import parameter_bound
+from secure_ds.privacy.accountants import bounds, calibrate, step_cost, tightest
+from secure_ds.privacy.errors import PlanRefused
+from secure_ds.privacy.noise_distance import slack
+from secure_ds.privacy.renyi import Cost
+from secure_ds.privacy.sampled import NEIGHBOURS, SampledGaussian
+from secure_ds.training.dp import rule
+from secure_ds.training.dp.facts import DpRequest, SealedFacts
+from secure_ds.training.dp.fit import require_fits
+from secure_ds.training.dp.samplers import PoissonSampler, Sampler, TruncatedPoissonSampler
+
+FORMAT: Final = "secure-ds/dp-plan/1"
+ALGORITHM: Final = "sealed_dp_sgd"
+OptimiserKind = Literal["dp_sgd", "dp_adam", "dp_adamw"]
+OPTIMISERS: Final[dict[str, OptimiserKind]] = {"dp_sgd": "dp_sgd", "dp_adam": "dp_adam", "dp_adamw": "dp_adamw"}
+MAX_SLACK: Final = 2.0**-10  # of a job's delta that goes to anything but the accountant
+_CUT_DEVIATIONS: Final = 10.0
+_KNOWN: Final = {
+    "optimiser": tuple(OPTIMISERS),
+    "clipping": ("flat", "automatic"),
+    "sampler": ("poisson", "truncated_poisson"),
+}
+
+__all__ = ["DpPlan", "DpRequest", "SealedFacts", "make_dp_plan", "plan_from_json"]
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """How a unit's gradient is bounded.
+
+    Attributes:
+        l2_norm_clip: no unit adds more than this norm to a sum.
+        kind: "flat" cuts what is longer; "automatic" brings every gradient near that norm (Bu et al. 2023).
+    """
+
+    l2_norm_clip: float
+    kind: Literal["flat", "automatic"]
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """How noisy means become updates: post-processing, which costs nothing."""
+
+    kind: OptimiserKind
+    learning_rate: float
+    momentum: float = 0.9
+    beta1: float = 0.9
+    beta2: float = 0.999
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup_steps: int = 0
+
+
+@dataclass(frozen=True)
+class DpPlan:
+    """A job, planned. Make it with `make_dp_plan`."""
+
+    facts: SealedFacts
+    request: DpRequest
+    model: dict[str, Any]
+    sampler: Sampler
+    clipping: Clipping
+    optimiser: OptimiserSettings
+    noise_multiplier: float
+    steps: int
+    normaliser: float
+    seed: int
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the algorithm."""
+        return self.request.algorithm
+
+    @property
+    def neighbours(self) -> str:
+        """Which data sets are indistinguishable."""
+        return NEIGHBOURS
+
+    @property
+    def unit(self) -> str:
+        """What is protected, in words for the certificate."""
+        rows = self.facts.rows_per_unit
+        return "record" if self.facts.unit == "record" else f"user with up to {rows} records"
+
+    @property
+    def event(self) -> SampledGaussian:
+        """What the accountants are given: every unit is in a step with the sampler's rate, or less often."""
+        return self.event_after(self.steps)
+
+    def event_after(self, steps: int) -> SampledGaussian:
+        """Return the event of the first steps."""
+        return SampledGaussian(self.noise_multiplier, self.sampler.sampling_rate, steps)
+
+    @cached_property
+    def delta_of_mechanism(self) -> float:
+        """What is left of the job's delta for the accountant."""
+        return self.request.delta - _slack(self.facts, self.request, self.model, self.sampler, self.steps)
+
+    def epsilon_after(self, steps: int) -> float:
+        """Return the epsilon, at the requested delta, of the first `steps` steps; 0 for none."""
+        return tightest(self.event_after(steps), self.delta_of_mechanism)[0] if steps else 0.0
+
+    @property
+    def epsilons(self) -> dict[str, float]:
+        """Epsilon of the whole job by every accountant."""
+        return bounds(self.event, self.delta_of_mechanism)
+
+    @cached_property
+    def step_cost(self) -> Cost:
+        """What one step costs in the ledger, at each of the data set's orders."""
+        return step_cost(self.event_after(1), self.facts.orders)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form: inputs first, then everything that follows from them."""
+        return {
+            "format": FORMAT,
+            "facts": self.facts.to_json(),
+            "request": asdict(self.request),
+            "model": self.model,
+            "sampler": self.sampler.to_json(),
+            "clipping": asdict(self.clipping),
+            "optimiser": asdict(self.optimiser),
+            "noise_multiplier": self.noise_multiplier,
+            "steps": self.steps,
+            "normaliser": self.normaliser,
+            "seed": self.seed,
+            "unit": self.unit,
+            "event": self.event.to_json(),
+            "step_cost": [str(units) for units in self.step_cost],
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the canonical JSON form."""
+        return digest_json(self.to_json())
+
+
+def make_dp_plan(facts: SealedFacts, request: DpRequest) -> DpPlan:
+    """Plan a job, or say why there cannot be one.
+
+    Raises:
+        PlanRefused: `reason` ``out_of_range`` (a setting), ``above_limit`` (more than the owner ever allows),
+            ``wrong_model`` (not for these records), ``unknown_algorithm``, ``delta_too_small``.
+        InvalidPrivacyParameter, DeltaTooSmall: epsilon or delta cannot be accounted.
+    """
+    _require_request(facts, request)
+    config = _config(facts, request)
+    defaults = rule.sizes(facts.n_units, request.batch_size, request.steps)
+    sampler = _sampler(facts, request, defaults.batch_size)
+    kind = OPTIMISERS[request.optimiser or "dp_sgd"]
+    clip = rule.l2_norm_clip(config.task) if request.l2_norm_clip is None else request.l2_norm_clip
+    left = request.delta - _slack(facts, request, config.to_json(), sampler, defaults.steps)
+    return DpPlan(
+        facts=facts,
+        request=request,
+        model=config.to_json(),
+        sampler=sampler,
+        clipping=Clipping(clip, "automatic" if request.clipping == "automatic" else "flat"),
+        optimiser=OptimiserSettings(kind, request.learning_rate or rule.learning_rate(kind)),
+        noise_multiplier=calibrate(request.epsilon, left, sampler.sampling_rate, defaults.steps, None),
+        steps=defaults.steps,
+        normaliser=float(defaults.batch_size),
+        seed=request.seed or 0,
+    )
+
+
+def plan_from_json(value: object) -> DpPlan:
+    """Read what `DpPlan.to_json` wrote, by planning again.
+
+    Raises:
+        PlanRefused: not a plan, or not what planning from its inputs gives (``not_reproducible``).
+    """
+    try:
+        if not isinstance(value, dict):
+            raise TypeError("not an object")
+        plan = make_dp_plan(SealedFacts.from_json(value["facts"]), DpRequest(**value["request"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PlanRefused("not_a_plan", f"not a plan in the form {FORMAT}") from error
+    if plan.to_json() != value:
+        raise PlanRefused("not_reproducible", "the plan is not what its inputs give; make it with make_dp_plan")
+    return plan
+
+
+def _require_request(facts: SealedFacts, request: DpRequest) -> None:
+    if request.algorithm != ALGORITHM:
+        raise PlanRefused("unknown_algorithm", f"sealed records are trained on with {ALGORITHM}")
+    if request.epsilon > facts.limit_epsilon or request.delta > facts.limit_delta:
+        raise PlanRefused(
+            "above_limit",
+            f"epsilon = {request.epsilon:g} at delta = {request.delta:g} is more than the owner of the data set allows:"
+            f" epsilon = {facts.limit_epsilon:g} at delta = {facts.limit_delta:g} for everything ever released",
+        )
+    for name, known in _KNOWN.items():
+        _require(getattr(request, name) in (None, *known), f"{name} must be one of {', '.join(known)}")
+    _require(
+        request.batch_size is None or 1 <= request.batch_size <= facts.n_units,
+        f"batch_size must be 1 to the number of units, {facts.n_units}",
+    )
+    _require(request.steps is None or 1 <= request.steps <= rule.MAX_STEPS, f"steps must be 1 to {rule.MAX_STEPS}")
+    _require(request.l2_norm_clip is None or request.l2_norm_clip > 0, "l2_norm_clip must be above 0")
+    _require(request.learning_rate is None or request.learning_rate > 0, "learning_rate must be above 0")
+
+
+def _config(facts: SealedFacts, request: DpRequest) -> ModelConfig:
+    try:
+        config = config_from_json(request.model or rule.model_for(facts.schema, facts.n_features))
+    except InvalidModelConfig as error:
+        raise PlanRefused("wrong_model", str(error)) from error
+    require_fits(config, facts)
+    return config
+
+
+def _sampler(facts: SealedFacts, request: DpRequest, batch_size: int) -> Sampler:
+    rate = batch_size / facts.n_units
+    if request.sampler != "truncated_poisson":
+        return PoissonSampler(rate)
+    return TruncatedPoissonSampler(rate, min(facts.n_units, ceil(batch_size + _CUT_DEVIATIONS * sqrt(batch_size)) + 32))
+
+
+def _slack(facts: SealedFacts, request: DpRequest, model: dict[str, Any], sampler: Sampler, steps: int) -> float:
+    """What delta pays for noise that a computer draws, and for samples that are cut."""
+    cut = 0.0
+    if isinstance(sampler, TruncatedPoissonSampler):
+        cut = float(binom.sf(sampler.max_units, facts.n_units, sampler.sampling_rate))
+    needed = slack(request.epsilon, parameter_bound(config_from_json(model)), steps, cut)
+    if needed > MAX_SLACK * request.delta:
+        raise PlanRefused(
+            "delta_too_small",
+            f"delta = {request.delta:.3g} must be above {needed / MAX_SLACK:.3g} for a model of this size, so many"
+            " steps and this sampler",
+        )
+    return MAX_SLACK * request.delta
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise PlanRefused("out_of_range", message)
