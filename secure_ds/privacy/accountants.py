@@ -28,7 +28,7 @@ MAX_NOISE_MULTIPLIER: Final = 1000.0
 NOISE_GRID: Final = 10_000  # noise multipliers are multiples of 1 / this
 _EPSILON_GRID: Final = 10**6
 _INTERVAL: Final = 1e-3  # of discretised privacy losses, rounded pessimistically: coarser is larger, never invalid
-_ORDERS: Final = (*(2 + step / 4 for step in range(32)), *range(10, 64), 72, 96, 128, 192, 256, 512)
+_ORDERS: Final = (*range(2, 64), 72, 96, 128, 192, 256, 512)
 
 
 @lru_cache(maxsize=4096)
@@ -101,10 +101,12 @@ def calibrate(epsilon: float, delta: float, sampling_rate: float, steps: int, mo
 def step_cost(event: SampledGaussian, orders: tuple[float, ...]) -> Cost:
     """Return what one step costs at each order, in units of 1e-12 of Renyi divergence, rounded up.
 
+    Divergences grow with the order, so the next whole order's stands for a broken one, whose series may not converge.
+
     Raises:
         InvalidPrivacyParameter: no finite divergence is known for the event.
     """
-    accountant = rdp.RdpAccountant(list(orders), RELATION)
+    accountant = rdp.RdpAccountant([float(ceil(order)) for order in orders], RELATION)
     if not accountant.supports(event.step):
         raise InvalidPrivacyParameter("truncated sampling has no known Renyi cost; use plain Poisson sampling")
     accountant.compose(event.step, 1)

@@ -26,7 +26,7 @@ from secure_ds.privacy.errors import IllegalSpend, InvalidPrivacyParameter, Reny
 
 UNITS_PER_RDP: Final = 10**12
 ACCOUNTANT: Final = "renyi-filter/1"
-DEFAULT_ORDERS: Final = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0)
+DEFAULT_ORDERS: Final = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0)
 MAX_ORDERS: Final = 64
 _SLACK: Final = 1e-9  # of epsilon, far above any rounding error of the conversion below
 
