@@ -14,7 +14,7 @@ from secure_ds.models.build import build_model
 from secure_ds.models.registry import config_from_json
 from secure_ds.training.dp.batch import Batch
 from secure_ds.training.dp.engine import make_engine
-from secure_ds.training.dp.engine.layers import convolution, rule
+from secure_ds.training.dp.engine.layers import rule
 from secure_ds.training.dp.performance import Performance
 
 TOLERANCE = 1e-5
@@ -34,7 +34,7 @@ def form(name: str, cached_numbers: int = 2**19) -> Iterator[None]:
     """Make the engine keep matrices' gradients in one form whatever their shapes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rule, "_MOVE_COST", FORMS[name])
-        patch.setattr(convolution, "_CACHED_NUMBERS", cached_numbers)
+        patch.setattr(rule, "_CACHED_NUMBERS", cached_numbers)
         yield
 
 
