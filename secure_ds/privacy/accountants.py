@@ -36,7 +36,7 @@ _EPSILON_GRID: Final = 10**9
 _FINEST, _COARSEST = 5e-5, 1e-3  # steps of privacy losses, rounded pessimistically: coarser is larger, never invalid
 _FFT_MASS: Final = 1e-12
 _LEAST_PLD_DELTA: Final = 1e-10
-_ORDERS: Final = (*range(2, 65), 72, 80, 96, 112, 128, 160, 192, 256)
+ORDERS: Final = (*range(2, 65), 72, 80, 96, 112, 128, 160, 192, 256)
 
 
 @lru_cache(maxsize=4096)
@@ -69,7 +69,7 @@ def quick_bound(event: SampledGaussian, steps: int, delta: float) -> float:
     It is larger than the tightest by some percent, so it is for showing progress alone.
     """
     one = _divergences(event.noise_multiplier, event.sampling_rate)
-    epsilon, _ = rdp.compute_epsilon(_ORDERS, [steps * each for each in one], delta)
+    epsilon, _ = rdp.compute_epsilon(ORDERS, [steps * each for each in one], delta)
     return ceil(float(epsilon) * _EPSILON_GRID) / _EPSILON_GRID
 
 
@@ -132,7 +132,7 @@ def least_noise(fits: Callable[[int], bool], start: int, stride: int) -> int:
 
 @lru_cache(maxsize=64)
 def _divergences(noise_multiplier: float, sampling_rate: float) -> tuple[float, ...]:
-    accountant = rdp.RdpAccountant(list(_ORDERS), RELATION)
+    accountant = rdp.RdpAccountant(list(ORDERS), RELATION)
     accountant.compose(SampledGaussian(noise_multiplier, sampling_rate, 1).dp_event)
     return tuple(float(each) for each in accountant.rdp)
 
@@ -147,6 +147,6 @@ def _pld(event: SampledGaussian, delta: float) -> float:
 
 
 def _rdp(event: SampledGaussian, delta: float) -> float:
-    accountant = rdp.RdpAccountant(list(_ORDERS), RELATION)
+    accountant = rdp.RdpAccountant(list(ORDERS), RELATION)
     accountant.compose(event.dp_event)
     return float(accountant.get_epsilon(delta))
