@@ -31,7 +31,7 @@ def simulated(noise: float, canaries: int, seed: int) -> AuditResult:
 def test_a_bound_above_the_claim_stops_the_release() -> None:
     audit_verdict(3.0, DELTA, found(3.0))
     audit_verdict(3.0, DELTA, found(0.0))
-    with pytest.raises(AuditContradictsClaim, match="at least 3.01") as stopped:
+    with pytest.raises(AuditContradictsClaim, match=r"at least 3\.01") as stopped:
         audit_verdict(3.0, DELTA, found(3.01))
     assert stopped.value.code == "audit_contradicts_claim"
 
