@@ -6,16 +6,21 @@ Rules:
 2. The trainer asks before anything that depends on weights leaves it (`spend`), and goes on once that is paid.
 3. A trainer that dies takes nothing along but the steps since its last checkpoint; the next one draws fresh noise for
    them. What was spent stays spent.
+4. A lease serves one trainer: whatever interrupts that one, the job is given back and claimed anew.
+5. The trainer's signed word of what it used goes to the custodian last of all, when nothing is left to ask it for:
+   after it the job is given no keys any more.
 """
 
+import logging
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 from secure_ds.data.errors import DataError
 from secure_ds.data.sealed.descriptor import SealedDescriptor
 from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.services.context import CustodyRefused, ServiceContext
+from secure_ds.services.evaluations import let_go
 from secure_ds.services.planning import dp_plan_for
 from secure_ds.services.run_job import Task, fail, job_of, record_model, stop, succeed
 from secure_ds.services.sealed.running import (
@@ -27,24 +32,41 @@ from secure_ds.services.sealed.running import (
     show_metrics,
     show_progress,
     spend_through,
+    steps_spent,
 )
 from secure_ds.store.blobs import BlobError
 from secure_ds.training.dp.plan import DpPlan
 from secure_ds.wire.jobs import TrainingRequest
-from secure_ds.worker.trainer_process import Trainer, TrainerFailed, start_trainer
+from secure_ds.worker.trainer_process import Received, TrainerLost, TrainerProcess
 
 CHECKPOINTS_PER_JOB = 20
+USED_LEASE = "session_conflict"  # the custodian's code: another trainer was given the keys under this lease
+START_SECONDS = 120.0  # to load torch
+STEP_SECONDS = 3600.0  # the longest a trainer may be silent
+log = logging.getLogger("secure_ds.worker")
+
+
+class TrainerFailed(Exception):
+    """The trainer ended the job; the message is its code."""
+
+    code: ClassVar[str] = "trainer_failed"
 
 
 def train_sealed(context: ServiceContext, task: Task, ending: threading.Event) -> None:
     """Run a sealed job to its end: succeeded, cancelled, or failed with a reason that holds no data.
 
     Args:
-        ending: set when this worker process is to end; the trainer ends with it, at its last checkpoint.
+        ending: set when this worker process is to end; the trainer ends with it, and another worker goes on from the
+            last checkpoint once the lease has run out.
     """
     try:
         _run(context, task, ending)
+    except TrainerLost as lost:
+        log.warning("%s; a trainer under a new lease goes on from the last checkpoint", lost)
+        let_go(context, task)
     except CustodyRefused as refused:
+        if refused.code == USED_LEASE:
+            return let_go(context, task)
         fail(context, task, f"the custodian refused: {refused.code}: {refused.detail}")
     except (DataError, PrivacyError, BlobError, TrainerFailed) as error:
         fail(context, task, f"{error.code}: {error}")
@@ -56,72 +78,118 @@ def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
         return stop(context, task)
     descriptor = open_own_sealed_descriptor(task.dataset.envelope)
     plan = dp_plan_for(descriptor, TrainingRequest.model_validate(dict(job.request)))
-    with start_trainer() as trainer:
+    with TrainerProcess() as trainer:
         _hand_over(context, task, trainer, descriptor, plan)
-        _follow(context, task, trainer, plan, ending)
+        _Conversation(context, task, trainer, plan).follow(ending)
     return None
 
 
 def _hand_over(
-    context: ServiceContext, task: Task, trainer: Trainer, descriptor: SealedDescriptor, plan: DpPlan
+    context: ServiceContext, task: Task, trainer: TrainerProcess, descriptor: SealedDescriptor, plan: DpPlan
 ) -> None:
     """Give the trainer plan, descriptor, paths of the parts, sealed keys and the last checkpoint."""
-    hello = trainer.hello
-    released = ask_for_keys(context, task, hello.session_key, hello.signing_key)
+    hello, _ = _expected("hello", trainer.receive(START_SECONDS))
+    released = ask_for_keys(context, task, hello["session_key"], hello["signing_key"])
     checkpoint = last_checkpoint(context, task)
-    trainer.start_job(
-        job_id=job_of(task).id,
-        fence=task.lease.fence,
-        plan=plan.to_json(),
-        descriptor=descriptor.canonical,
-        parts=[str(context.blobs.file(descriptor.dataset_id, part.digest)) for part in descriptor.parts],
-        sealed_key=released.key_of(descriptor.dataset_id),
-        checkpoint=None if checkpoint is None else checkpoint[1],
-        checkpoint_every=max(1, plan.steps // CHECKPOINTS_PER_JOB),
-    )
+    order = {
+        "kind": "job",
+        "job_id": job_of(task).id,
+        "fence": task.lease.fence,
+        "plan": plan.to_json(),
+        "descriptors": [descriptor.canonical.decode()],
+        "parts": [[str(context.blobs.file(descriptor.dataset_id, part.digest)) for part in descriptor.parts]],
+        "performance": dict(context.trainer),
+        "checkpoint_every": max(1, plan.steps // CHECKPOINTS_PER_JOB),
+        "steps_spent": steps_spent(context, task),
+        "checkpoint": checkpoint is not None,
+    }
+    trainer.send(order, [released.key_of(descriptor.dataset_id), *([checkpoint[1]] if checkpoint else [])])
 
 
-def _follow(context: ServiceContext, task: Task, trainer: Trainer, plan: DpPlan, ending: threading.Event) -> None:
-    stopping = False
-    for message, blobs in trainer.messages():
-        if ending.is_set():
-            return  # the lease runs out, and another worker goes on from the last checkpoint
+class _Conversation:
+    """What a trainer says, message after message, and what is done about it."""
+
+    def __init__(self, context: ServiceContext, task: Task, trainer: TrainerProcess, plan: DpPlan) -> None:
+        self._context, self._task, self._trainer, self._plan = context, task, trainer, plan
+        self._stopping = False
+        self._made: Received | None = None
+
+    def follow(self, ending: threading.Event) -> None:
+        """Listen until the trainer has signed what it used; then end the job.
+
+        Raises:
+            TrainerFailed: it could not do the job.
+            LeaseLost: another worker has it, or the trainer died: the job goes on from its last checkpoint.
+        """
+        while not ending.is_set():
+            message, blobs = self._trainer.receive(STEP_SECONDS)
+            if message["kind"] == "settle":
+                return self._end(message)
+            self._heed(message, blobs)
+
+    def _heed(self, message: dict[str, Any], blobs: list[bytes]) -> None:
+        context, task = self._context, self._task
         match message["kind"]:
             case "progress":
-                stopping = show_progress(context, task, _progress(message, plan)) and not stopping
-                if stopping:
-                    trainer.stop()
+                self._stop_if(show_progress(context, task, _progress(message, self._plan)))
             case "spend":
                 spend_through(context, task, int(message["steps"]))
-                trainer.spent(int(message["steps"]))
+                self._trainer.send({"kind": "spent", "steps": message["steps"]})
             case "checkpoint":
-                keep_checkpoint(context, task, int(message["step"]), blobs[0])
+                keep_checkpoint(context, task, int(message["steps"]), blobs[0])
             case "metrics":
-                show_metrics(context, task, {"step": int(message["step"]), **message["metrics"]})
-            case "settled":
-                hand_back(context, message["statement"], message["signature"])
-            case "stopped":
-                return stop(context, task)
+                show_metrics(context, task, {name: value for name, value in message.items() if name != "kind"})
             case "model":
-                return _finish(context, task, plan, blobs[0], (message["statement"], message["signature"]))
+                self._made = message, blobs
+            case "failed":
+                raise TrainerFailed(str(message["code"]))
+
+    def _stop_if(self, asked: bool) -> None:
+        if asked and not self._stopping:
+            self._stopping = True
+            self._trainer.send({"kind": "stop"})
+
+    def _end(self, settlement: dict[str, Any]) -> None:
+        if self._made is not None:
+            _finish(self._context, self._task, self._plan, self._made)
+        elif self._stopping:
+            stop(self._context, self._task)
+        else:
+            fail(self._context, self._task, _failure(self._trainer))
+        hand_back(self._context, settlement["statement"], settlement["signature"])
+
+
+def _failure(trainer: TrainerProcess) -> str:
+    """Return why a trainer ended without a model: it says so after it has signed."""
+    try:
+        message, _ = trainer.receive(START_SECONDS)
+    except TrainerLost as lost:
+        return f"{lost.code}: {lost}"
+    return f"{TrainerFailed.code}: {message.get('code')}"
+
+
+def _expected(kind: str, received: Received) -> Received:
+    if received[0].get("kind") != kind:
+        raise TrainerFailed(str(received[0].get("code", "protocol_broken")))
+    return received
 
 
 def _progress(message: dict[str, Any], plan: DpPlan) -> dict[str, Any]:
     """What a step's event says: nothing of it depends on records."""
-    step = int(message["step"])
     return {
-        "step": step,
+        "step": int(message["step"]),
         "steps": plan.steps,
-        "epsilon_spent": plan.epsilon_after(step),
+        "epsilon_spent": float(message["epsilon"]),
         "delta": plan.request.delta,
-        "records_per_second": message["records_per_second"],
-        "device": message["device"],
+        "records_per_second": round(float(message["records_per_second"]), 1),
+        "device": str(message["device"]),
     }
 
 
-def _finish(context: ServiceContext, task: Task, plan: DpPlan, weights: bytes, signed: tuple[str, str]) -> None:
+def _finish(context: ServiceContext, task: Task, plan: DpPlan, made: Received) -> None:
+    message, (weights,) = made
     card = {
-        "algorithm": plan.request.algorithm,
+        "algorithm": plan.algorithm,
         "epsilon": plan.request.epsilon,
         "delta": plan.request.delta,
         "purpose": plan.request.purpose,
@@ -131,5 +199,6 @@ def _finish(context: ServiceContext, task: Task, plan: DpPlan, weights: bytes, s
         "limits": "weights are noisy; accuracy was not measured on private data",
     }
     model, entry_index = record_model(context, task, weights, card)
+    signed = message["statement"], message["signature"]
     certificate = certify_sealed_model(context, task, model, entry_index, signed)
     succeed(context, task, model, certificate)

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from secure_ds.training.dp.batch import Batch
+from secure_ds.training.dp.checkpoint import Checkpoint, CheckpointRefused, shapes_of
 from secure_ds.training.dp.optimisers import make_optimiser
 from secure_ds.training.dp.unit_records import UnitRecords
 
@@ -62,7 +63,10 @@ class TrainingRun:
         records: by unit.
         noise: fresh for this run.
         draw: samples the units of a step, as the plan's sampler says.
-        steps_done: of the plan, by the run whose checkpoint the model came from.
+        checkpoint: where to go on from; absent for a run from the first step.
+
+    Raises:
+        CheckpointRefused: the checkpoint has other tensors than model and optimiser.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class TrainingRun:
         records: UnitRecords,
         noise: AddsNoise,
         draw: DrawUnits,
-        steps_done: int = 0,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self._plan, self._engine, self._records, self._noise, self._draw = plan, engine, records, noise, draw
         self._standard_deviation = plan.noise_multiplier * plan.clipping.l2_norm_clip
@@ -84,7 +88,23 @@ class TrainingRun:
             {name: each for name, each in model.named_parameters() if each.requires_grad},
             self._standard_deviation / plan.normaliser,
         )
-        self.steps_done = steps_done
+        self.steps_done = 0
+        if checkpoint is not None:
+            self._go_on_from(checkpoint)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return where the run stands; the tensors are its own, to be sealed before the next step."""
+        return Checkpoint(self.steps_done, dict(self.model.named_parameters()), self.optimiser.state())
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        parameters = dict(self.model.named_parameters())
+        if checkpoint.steps_done > self._plan.steps or shapes_of(checkpoint.model) != shapes_of(parameters):
+            raise CheckpointRefused
+        with torch.no_grad():
+            for name, each in parameters.items():
+                each.copy_(checkpoint.model[name])
+        self.optimiser.load_state(checkpoint.optimiser)
+        self.steps_done = checkpoint.steps_done
 
     def step(self) -> None:
         """Carry out one step.

@@ -25,16 +25,12 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from secure_ds.training.dp.checkpoint import CheckpointRefused, shapes_of
+
 if TYPE_CHECKING:
     from secure_ds.training.dp.plan import OptimiserSettings
 
 _EPSILON: Final = 1e-8  # Adam's own; its square is the least floor
-
-
-class StateMismatch(ValueError):
-    """A stored state is not of this optimiser."""
-
-    code = "state_mismatch"
 
 
 def learning_rate(settings: OptimiserSettings, step: int, steps: int) -> float:
@@ -91,10 +87,10 @@ class Optimiser(ABC):
         """Take over a stored state.
 
         Raises:
-            StateMismatch: its names or shapes are not this optimiser's.
+            CheckpointRefused: its names or shapes are not this optimiser's.
         """
-        if {name: each.shape for name, each in state.items()} != {k: v.shape for k, v in self._state.items()}:
-            raise StateMismatch("the stored state has other tensors than this optimiser; it belongs to another plan")
+        if shapes_of(state) != shapes_of(self._state):
+            raise CheckpointRefused
         for name, each in self._state.items():
             each.copy_(state[name])
 

@@ -52,8 +52,8 @@ class UnitRecords:
         rows = self._rows_UR[units].reshape(-1)
         counts = rows != _PADDING
         return Batch(
-            inputs=torch.from_numpy(_prepared(self._inputs, rows, counts)),
-            targets=torch.from_numpy(_gathered(self._targets, rows, counts).astype(np.int64)),
+            inputs=torch.from_numpy(as_inputs(_gathered(self._inputs, rows, counts))),
+            targets=torch.from_numpy(as_targets(_gathered(self._targets, rows, counts))),
             weights=torch.from_numpy(counts.astype(np.float32)),
             rows_per_unit=self._rows_per_unit,
         )
@@ -75,8 +75,13 @@ def _gathered(values: Array, rows: npt.NDArray[np.int64], counts: npt.NDArray[np
     return gathered
 
 
-def _prepared(inputs: Array, rows: npt.NDArray[np.int64], counts: npt.NDArray[np.bool_]) -> Array:
-    gathered = _gathered(inputs, rows, counts)
-    if gathered.dtype == np.uint8:
-        return gathered.astype(np.float32) * _PIXELS
-    return gathered if gathered.dtype == np.float32 else gathered.astype(np.int64)
+def as_inputs(values: Array) -> Array:
+    """Return rows as models take them: pixels (uint8) as float32 from 0 to 1, other integers as int64."""
+    if values.dtype == np.uint8:
+        return values.astype(np.float32) * _PIXELS
+    return values if values.dtype == np.float32 else values.astype(np.int64)
+
+
+def as_targets(values: Array) -> Array:
+    """Return targets as losses take them, int64."""
+    return values.astype(np.int64)

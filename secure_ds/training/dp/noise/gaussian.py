@@ -19,6 +19,7 @@ Source: Canonne, Kamath, Steinke 2020, "The Discrete Gaussian for Differential P
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -83,13 +84,14 @@ class DiscreteGaussian:
         """Fill `out` with proposals; return the places of those that are rejected."""
         count = len(out)
         first, second = self._keystream.words(2 * count, self._device).view(2, count)
-        columns = (first >> (64 - COLUMN_BITS)) + COLUMNS // 2
+        columns: torch.Tensor = (first >> (64 - COLUMN_BITS)) + COLUMNS // 2
         entries = columns.add_(first >= self._ends.index_select(0, columns), alpha=COLUMNS)
         torch.add(self._starts.index_select(0, entries), second & (WIDTH - 1), out=out)
         bits = second >> WIDTH_BITS
         unsure = (bits >= self._sure.index_select(0, entries)).nonzero().view(-1)
         accepted = self._exact_test(out, unsure, self._symbols[entries[unsure]], bits[unsure])
-        return unsure[~accepted]
+        rejected: torch.Tensor = unsure[~accepted]
+        return rejected
 
     def _exact_test(
         self, out: torch.Tensor, places: torch.Tensor, symbols: torch.Tensor, bits: torch.Tensor
@@ -103,7 +105,8 @@ class DiscreteGaussian:
             if cell is not None:
                 out[places[row]] += cell.start
                 edges[row], keep[row] = cell.edge, cell.keep
-        return numbers < _acceptance(out[places], edges, keep)
+        accepted: torch.Tensor = numbers < _acceptance(out[places], edges, keep)
+        return accepted
 
     def _tensor(self, numbers: list[int]) -> torch.Tensor:
         return torch.tensor(numbers, dtype=torch.int64, device=self._device)
@@ -124,5 +127,6 @@ def _acceptance(x: torch.Tensor, edges: torch.Tensor, keep: torch.Tensor) -> tor
 def _surely_accepted(cell: Cell) -> int:
     """Return the number, from -2^29, below which 30 bits mean acceptance wherever in the cell."""
     edge, width = cell.edge / SIGMA, 1 / CELLS_PER_SIGMA
-    least = cell.keep * float(torch.exp(torch.tensor(-width * (2 * edge + width) / 2, dtype=torch.float64)))
-    return max(int(least * 2**_FIRST_BITS) - 1, 0) - _HALF
+    least = cell.keep * math.exp(-width * (2 * edge + width) / 2)
+    bits: int = max(math.floor(least * 2.0**_FIRST_BITS) - 1, 0)
+    return bits - _HALF

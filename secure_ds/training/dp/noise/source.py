@@ -73,7 +73,7 @@ class NoiseSource:
         if device not in self._samplers:
             self._samplers[device] = DiscreteGaussian(self._keystream, device)
         sizes = [each.numel() for each in sums.values()]
-        return dict(zip(sums, self._samplers[device].draw(sum(sizes)).split(sizes), strict=True))
+        return dict(zip(sums, torch.split(self._samplers[device].draw(sum(sizes)), sizes), strict=True))
 
 
 def grid_step(standard_deviation: float) -> float:
@@ -90,7 +90,7 @@ def grid_step(standard_deviation: float) -> float:
 def _noised(sums: torch.Tensor, noise: torch.Tensor, grid: float) -> torch.Tensor:
     result = torch.empty_like(sums, memory_format=torch.contiguous_format)
     chunk = chunk_size(sums.device)
-    parts = zip(*(each.reshape(-1).split(chunk) for each in (sums, noise, result)), strict=True)
+    parts = zip(*(torch.split(each.reshape(-1), chunk) for each in (sums, noise, result)), strict=True)
     for numbers, drawn, out in parts:  # in pieces that the cache holds
         steps = (numbers.double() / grid).nan_to_num_(0.0, _RANGE, -_RANGE).clamp_(-_RANGE, _RANGE).round_().long()
         out.copy_(steps.add_(drawn).double().mul_(grid))
