@@ -36,7 +36,7 @@ _EPSILON_GRID: Final = 10**9
 _FINEST, _COARSEST = 5e-5, 1e-3  # steps of privacy losses, rounded pessimistically: coarser is larger, never invalid
 _FFT_MASS: Final = 1e-12
 _LEAST_PLD_DELTA: Final = 1e-10
-_ORDERS: Final = (*range(2, 65), 72, 80, 96, 112, 128, 160, 192, 256)
+ORDERS: Final = (*range(2, 65), 72, 80, 96, 112, 128, 160, 192, 256)
 
 
 @lru_cache(maxsize=4096)
@@ -130,6 +130,6 @@ def _pld(event: SampledGaussian, delta: float) -> float:
 
 
 def _rdp(event: SampledGaussian, delta: float) -> float:
-    accountant = rdp.RdpAccountant(list(_ORDERS), RELATION)
+    accountant = rdp.RdpAccountant(list(ORDERS), RELATION)
     accountant.compose(event.dp_event)
     return float(accountant.get_epsilon(delta))

@@ -11,7 +11,7 @@ Rules kept here:
   x -> s - x maps the integers to themselves. So the ledger owes nothing to the noise being discrete.
 - Renyi divergence rises with the order: an order that is no integer is charged at the next one.
 - What is drawn is a discrete Gaussian up to a relative 2^-48 of each mass, normalised
-  (`secure_ds.training.dp.noise.gaussian`). Over d numbers that changes densities by a factor of at most e^(d 2^-47), and
+  (`secure_ds.training.dp.noise.gaussian`). Over d numbers that changes densities by a factor of at most e^(d 2^-47) and
   the divergence by at most d 2^-47 (2 a - 1) / (a - 1) <= 3 d 2^-47, which every step is charged on top. (What is never
   drawn, beyond 16 deviations, has mass below 2^-188.)
 - A truncated sample keeps or drops a unit by what else was drawn, which is the same for neighbours. Given that, the
@@ -56,6 +56,7 @@ def step_cost(event: SampledGaussian, orders: tuple[float, ...], numbers: int = 
     return tuple(_units_up(renyi_divergence(event, order)) + drawn for order in orders)
 
 
+@lru_cache(maxsize=4096)
 def renyi_divergence(event: SampledGaussian, order: float) -> Decimal:
     """Return an upper bound of the Renyi divergence of one step between neighbours, at the order."""
     if not order > 1:
