@@ -7,11 +7,12 @@ Rules kept here:
    stopped with probability 1e-3 at most.
    - `Steinke`: nothing but (epsilon, delta) is assumed. Weak for a Gaussian mechanism.
    - `one run`: against the plan's whole profile, its noise scaled down until the guesses are no longer surprising.
-   - `independent`: the same, where canaries do not touch each other. Then right guesses are independent, each right
-     with probability (1 + delta(0)) / 2 at most, delta(0) being the total variation between in and out, and a thousand
-     canaries say much. Canaries of one coordinate each are independent when the run is honest: in their coins, in
-     Poisson sampling, in noise. So the chance of stopping an honest run needs no assumption; that a broken run's
-     epsilon is as large as this bound says does.
+   - `independent`: the same, where canaries do not touch each other. Each guess is then right with probability
+     (1 + delta(0)) / 2 at most, delta(0) being the total variation between in and out, independently of the others, and
+     a thousand canaries say much. Every other canary finds the threshold that the rest are guessed by. Canaries of one
+     coordinate each are independent when the run is honest: in their coins, in Poisson sampling, in noise. So the
+     chance of stopping an honest run needs no assumption; that a broken run's epsilon is as large as this bound says
+     does.
 3. A lower bound above the claim stops the release, whatever else is in order.
 """
 
@@ -20,23 +21,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from secure_ds.privacy.empirical import (
     Profile,
+    contradicts_profile,
     epsilon_lower_bound,
     guess,
     independent_p_value,
-    profile_p_value,
     right_guesses,
 )
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.privacy.profile import privacy_profile, profile_epsilon
-
-if TYPE_CHECKING:
-    from secure_ds.privacy.sampled import SampledGaussian
+from secure_ds.privacy.sampled import SampledGaussian
 
 ERROR: Final = 1e-3  # probability that an honest run is stopped
 _GUESSES_PER_ROOT: Final = 8
@@ -50,10 +49,10 @@ class AuditContradictsClaim(PrivacyError):
 
     def __init__(self, claimed_epsilon: float, delta: float, result: AuditResult) -> None:
         super().__init__(
-            f"{result.right} of the {result.guesses} surest guesses and {result.right_of_all} of all "
-            f"{result.canaries} guesses about canaries are right: epsilon is at least {result.lower_bound:.4g} at "
-            f"delta = {delta:.3g} with confidence {1 - result.error:g}, but {claimed_epsilon:.4g} is claimed; the "
-            "engine, its noise or its sampling is broken"
+            f"{result.right} of the {result.guesses} surest guesses and {result.right_of_tested} of {result.tested} "
+            f"by a threshold are right: epsilon is at least {result.lower_bound:.4g} at delta = {delta:.3g} with "
+            f"confidence {1 - result.error:g}, but {claimed_epsilon:.4g} is claimed; the engine, its noise or its "
+            "sampling is broken"
         )
 
 
@@ -66,7 +65,8 @@ class AuditResult:
         included: how many were in.
         guesses: r.
         right: v.
-        right_of_all: right guesses where every canary is guessed by the sign of its score.
+        tested: canaries that were guessed by a threshold which the others gave.
+        right_of_tested: how many of these guesses were right.
         delta: at which the bound holds.
         lower_bound: epsilon is at least this, with confidence 1 - error; 0 when nothing was proved.
         error: probability that the bound is above the truth.
@@ -76,33 +76,31 @@ class AuditResult:
     included: int
     guesses: int
     right: int
-    right_of_all: int
+    tested: int
+    right_of_tested: int
     delta: float
     lower_bound: float
     error: float = ERROR
 
-    def statement(self) -> str:
-        """Return what people are told: how the bound was found, and what the canaries do to the model."""
+    @property
+    def effect(self) -> str:
+        """What the canaries do to the model, in words, and what the bound rests on."""
         return (
             f"{self.canaries} canaries were added to the training set as units of their own and {self.included} of "
             "them took part, each moving one number of the model by at most the clipping bound of a unit whenever it "
-            f"was sampled. {self.right} of the {self.guesses} surest guesses and {self.right_of_all} of all were "
-            f"right: epsilon >= {self.lower_bound:.4g} at delta = {self.delta:.3g}, confidence {1 - self.error:g}. "
-            "A low bound proves nothing about safety."
+            f"was sampled. By a threshold that the others gave, {self.right_of_tested} of {self.tested} were guessed "
+            "right. A low bound is no proof of privacy."
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values, for the certificate."""
+        """Return the evidence as it stands on certificates."""
         return {
             "canaries": self.canaries,
-            "included": self.included,
             "guesses": self.guesses,
-            "right": self.right,
-            "right_of_all": self.right_of_all,
-            "delta": self.delta,
-            "lower_bound": self.lower_bound,
+            "correct": self.right,
+            "epsilon_lower_bound": self.lower_bound,
             "confidence": 1 - self.error,
-            "statement": self.statement(),
+            "effect": self.effect,
         }
 
 
@@ -130,21 +128,22 @@ def conclude(event: SampledGaussian, delta: float, scores: np.ndarray, included:
     """
     m, r = len(scores), guesses_for(len(scores))
     right = right_guesses(guess(scores, r), included)
-    right_of_all = right_guesses(np.where(scores > 0, 1, -1), included)
+    threshold = _best_threshold(scores[::2], included[::2])
+    right_of_tested = right_guesses(np.where(scores[1::2] > threshold, 1, -1), included[1::2])
     error = ERROR / 3
 
     def one_run(profile: Profile) -> bool:
-        return profile_p_value(m, r, right, profile) <= error
+        return contradicts_profile(m, r, right, profile, error)
 
     def independent(profile: Profile) -> bool:
-        return independent_p_value(m, right_of_all, profile) <= error
+        return independent_p_value(m // 2, right_of_tested, profile) <= error
 
     bounds = (
         epsilon_lower_bound(m, r, right, delta, error),
         _scaled_noise_bound(event, delta, one_run),
         _scaled_noise_bound(event, delta, independent),
     )
-    return AuditResult(m, int(np.sum(included)), r, right, right_of_all, delta, max(bounds))
+    return AuditResult(m, int(np.sum(included)), r, right, m // 2, right_of_tested, delta, max(bounds))
 
 
 def audit_verdict(claimed_epsilon: float, delta: float, result: AuditResult) -> None:
@@ -163,6 +162,14 @@ def audit_verdict(claimed_epsilon: float, delta: float, result: AuditResult) -> 
         raise ValueError(f"an audit at delta = {result.delta} does not bound epsilon at delta = {delta}")
     if result.lower_bound > claimed_epsilon:
         raise AuditContradictsClaim(claimed_epsilon, delta, result)
+
+
+def _best_threshold(scores: np.ndarray, included: np.ndarray) -> float:
+    """Return the score above which guessing "in" is right most often."""
+    order = np.argsort(scores, kind="stable")
+    gains = np.cumsum(np.where(included[order], -1, 1))  # of calling the first k + 1 "out" rather than "in"
+    best = int(np.argmax(gains))
+    return float(scores[order[best : best + 2]].mean()) if gains[best] > 0 else -np.inf
 
 
 def _scaled_noise_bound(event: SampledGaussian, delta: float, disproves: Callable[[Profile], bool]) -> float:

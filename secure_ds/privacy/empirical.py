@@ -7,15 +7,15 @@ improbable; so many right guesses disprove the claim.
 Rules kept here:
 1. The number of guesses is fixed before anything is seen; `guess` makes exactly so many. No other choice is made
    after the fact, so the stated confidence needs no correction.
-2. A p-value is rounded up and a bound on epsilon down: what is uncertain never blocks an honest run.
+2. A p-value is rounded up and a bound on epsilon down: what is uncertain never stops an honest run.
 3. A guess may depend on all that the mechanism put out, on the records and on public values, never on the coins.
 
 Bounds on P[at least v right]:
 
 - `p_value` (Steinke, Nasr, Jagielski 2023, theorem 5.2), for any (epsilon, delta)-DP mechanism. With
   f(v) = P[Binomial(r, e^epsilon / (1 + e^epsilon)) >= v] it is f(v) + 2 m delta max_i (f(v - i) - f(v)) / i.
-- `profile_p_value` (Mahloujifar, Melis, Chaudhuri 2024), for a mechanism whose whole privacy profile is claimed: pairs
-  (epsilon, delta) that all hold at once. It is far tighter, as one pair describes a Gaussian mechanism badly.
+- `contradicts_profile` (Mahloujifar, Melis, Chaudhuri 2024), for a mechanism whose whole privacy profile is claimed:
+  pairs (epsilon, delta) that all hold at once. It is far tighter, as one pair describes a Gaussian mechanism badly.
 
 - `independent_p_value`, where nothing that one guess rests on depends on another canary: a binomial tail.
 
@@ -129,8 +129,7 @@ def epsilon_lower_bound(canaries: int, guesses: int, right: int, delta: float, e
     Raises:
         InvalidPrivacyParameter: as `p_value`, or an error out of (0, 1).
     """
-    if not 0 < error < 1:
-        raise InvalidPrivacyParameter(f"the probability of error must be in (0, 1), got {error}")
+    _check_error(error)
     if p_value(canaries, guesses, right, 0.0, delta) > error:
         return 0.0
     low, high = 0.0, MAX_EPSILON
@@ -140,8 +139,10 @@ def epsilon_lower_bound(canaries: int, guesses: int, right: int, delta: float, e
     return low
 
 
-def profile_p_value(canaries: int, guesses: int, right: int, profile: Profile) -> float:
-    """Bound P[at least `right` of `guesses` right] for a mechanism that has all pairs of a privacy profile.
+def contradicts_profile(canaries: int, guesses: int, right: int, profile: Profile, error: float) -> bool:
+    """Say whether so many right guesses have probability at most `error` for every mechanism with this profile.
+
+    Formal guarantee: for a mechanism that has all pairs of the profile, P[true] <= error.
 
     Args:
         canaries: m.
@@ -149,25 +150,25 @@ def profile_p_value(canaries: int, guesses: int, right: int, profile: Profile) -
         right: v.
         profile: pairs (epsilon, delta), at least one; the mechanism is (epsilon, delta)-DP for each of them. Negative
             epsilons are meant: delta(epsilon) is defined there, and the bound gains by them.
-
-    Returns:
-        A number in (0, 1], rounded up.
+        error: probability of a false alarm, in (0, 1).
 
     Raises:
         InvalidPrivacyParameter: a number is out of its range, or there is no pair.
     """
     _check(canaries, guesses, right)
+    _check_error(error)
     if not profile or not all(0 <= delta <= 1 for _, delta in profile):
         raise InvalidPrivacyParameter("a profile has at least one pair, and every delta is in [0, 1]")
     pairs = np.array(profile, dtype=np.float64)
     shrink, deltas = np.exp(-pairs[:, 0]), pairs[:, 1]
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (
-            (low, middle) if _is_impossible(canaries, guesses, right, middle, shrink, deltas) else (middle, high)
-        )
-    return high
+    m, r, v = canaries, guesses, right
+    is_right, is_wrong, most = error * v / m, error * (r - v) / m, r / m * (1 + _TAIL_ERROR)
+    for i in range(v - 1, -1, -1):
+        least = max(is_wrong, float(np.max(shrink * (is_right - deltas))))
+        is_right, is_wrong = is_right + i / (r - i) * (least - is_wrong), least
+        if is_right + is_wrong > most:
+            return True
+    return False
 
 
 def independent_p_value(guesses: int, right: int, profile: Profile) -> float:
@@ -179,7 +180,7 @@ def independent_p_value(guesses: int, right: int, profile: Profile) -> float:
     Args:
         guesses: one for each canary.
         right: v.
-        profile: as for `profile_p_value`, with a pair whose epsilon is not negative.
+        profile: as for `contradicts_profile`, with a pair whose epsilon is not negative.
 
     Returns:
         A number in (0, 1], rounded up.
@@ -190,19 +191,13 @@ def independent_p_value(guesses: int, right: int, profile: Profile) -> float:
     return min(1.0, tail * (1 + _TAIL_ERROR))
 
 
-def _is_impossible(m: int, r: int, v: int, tau: float, shrink: np.ndarray, deltas: np.ndarray) -> bool:
-    """Say whether P[at least v right] = tau leads to a contradiction."""
-    right, wrong, most = tau * v / m, tau * (r - v) / m, r / m * (1 + _TAIL_ERROR)
-    for i in range(v - 1, -1, -1):
-        least = max(wrong, float(np.max(shrink * (right - deltas))))
-        right, wrong = right + i / (r - i) * (least - wrong), least
-        if right + wrong > most:
-            return True
-    return False
-
-
 def _check(canaries: int, guesses: int, right: int) -> None:
     if not 0 <= right <= guesses <= canaries or guesses < 1:
         raise InvalidPrivacyParameter(
             f"right <= guesses <= canaries must hold, with one guess at least; got {right}, {guesses}, {canaries}"
         )
+
+
+def _check_error(error: float) -> None:
+    if not 0 < error < 1:
+        raise InvalidPrivacyParameter(f"the probability of error must be in (0, 1), got {error}")

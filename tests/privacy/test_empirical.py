@@ -11,10 +11,11 @@ from scipy import stats
 
 from secure_ds.privacy.empirical import (
     MAX_EPSILON,
+    contradicts_profile,
     epsilon_lower_bound,
     guess,
+    independent_p_value,
     p_value,
-    profile_p_value,
     right_guesses,
 )
 from secure_ds.privacy.errors import InvalidPrivacyParameter
@@ -100,9 +101,9 @@ def test_randomised_response_is_covered(epsilon: float) -> None:
 
 @pytest.mark.parametrize("epsilon", [0.1, 1.0, 3.0])
 def test_profile_bound_covers_randomised_response(epsilon: float) -> None:
-    """Exact again: with the profile of the mechanism, P[p-value <= error] <= error."""
+    """Exact again: with the profile of the mechanism, P[contradiction] <= error."""
     m, accuracy, pair = 200, 1 / (1 + math.exp(-epsilon)), [(epsilon, 0.0)]
-    alarms = [v for v in range(m + 1) if profile_p_value(m, m, v, pair) <= ERROR]
+    alarms = [v for v in range(m + 1) if contradicts_profile(m, m, v, pair, ERROR)]
     assert not alarms or float(stats.binom.sf(min(alarms) - 1, m, accuracy)) <= ERROR
 
 
@@ -125,7 +126,7 @@ def test_gaussian_is_covered_at_a_larger_error() -> None:
     profile = gaussian_profile(mu)
     right = [gaussian_guesses(mu, m, r, seed) for seed in range(400)]
     epsilon = max(e for e, d in profile if d >= 1e-5)
-    assert sum(profile_p_value(m, r, v, profile) <= 0.05 for v in right) <= 38
+    assert sum(contradicts_profile(m, r, v, profile, 0.05) for v in right) <= 38
     assert sum(epsilon_lower_bound(m, r, v, 1e-5, 0.05) > epsilon for v in right) <= 38
     assert stats.binom.sf(38, 400, 0.05) < 1e-4
 
@@ -133,7 +134,27 @@ def test_gaussian_is_covered_at_a_larger_error() -> None:
 def test_profile_says_more_than_one_pair() -> None:
     """A Gaussian mechanism with four times the mu it claims, seeds fixed: each of 10 runs contradicts the profile."""
     right = [gaussian_guesses(4.0, 1000, 400, seed) for seed in range(10)]
-    assert max(profile_p_value(1000, 400, v, gaussian_profile(1.0)) for v in right) < ERROR
+    assert all(contradicts_profile(1000, 400, v, gaussian_profile(1.0), ERROR) for v in right)
+
+
+@pytest.mark.parametrize(("epsilon", "delta"), [(0.5, 0.0), (1.0, 0.01), (3.0, 1e-5)])
+def test_independent_guesses_are_binomial(epsilon: float, delta: float) -> None:
+    """The mechanism that leaks outright with probability delta and else answers at random by epsilon is the worst."""
+    accuracy = delta + (1 - delta) / (1 + math.exp(-epsilon))
+    for right in range(0, 101, 10):
+        computed = independent_p_value(100, right, [(epsilon, delta), (-1.0, 0.7)])
+        assert computed >= float(stats.binom.sf(right - 1, 100, (math.exp(epsilon) + delta) / (math.exp(epsilon) + 1)))
+        assert computed == pytest.approx(float(stats.binom.sf(right - 1, 100, accuracy)), rel=1e-6)
+
+
+def test_a_contradiction_takes_more_right_guesses_the_smaller_the_error() -> None:
+    profile = gaussian_profile(1.0)
+    least = [
+        min(v for v in range(201) if contradicts_profile(1000, 200, v, profile, error)) for error in (0.2, 0.05, 0.01)
+    ]
+    assert least == sorted(least) and least[0] < least[-1]
+    for v in range(least[1], 201):
+        assert contradicts_profile(1000, 200, v, profile, 0.05)
 
 
 def test_guess_makes_exactly_the_guesses_asked_for() -> None:
@@ -157,4 +178,4 @@ def test_what_is_out_of_range_is_refused() -> None:
     with pytest.raises(InvalidPrivacyParameter):
         epsilon_lower_bound(10, 5, 5, 0.0, 0.0)
     with pytest.raises(InvalidPrivacyParameter):
-        profile_p_value(10, 5, 5, [])
+        contradicts_profile(10, 5, 5, [], ERROR)

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +34,8 @@ from torch import nn
 from secure_ds.privacy.canary_audit import AuditResult, conclude
 from secure_ds.training.dp.batch import Batch
 from secure_ds.training.dp.loop import AddsNoise, ClipsAndSums, DrawUnits
-
-if TYPE_CHECKING:
-    from secure_ds.training.dp.plan import DpPlan
+from secure_ds.training.dp.plan import DpPlan
+from secure_ds.training.dp.samplers import PoissonSampler
 
 _LENGTH: Final = 1e3  # of a canary's gradient, in clipping bounds
 
@@ -47,6 +46,12 @@ class TooManyCanaries(ValueError):
     """The model has fewer numbers than there are canaries."""
 
     code = "too_many_canaries"
+
+
+class CanariesNeedPoisson(ValueError):
+    """The sampler cuts its samples: canaries would push records out, which the plan does not account for."""
+
+    code = "canaries_need_poisson"
 
 
 class CanaryProbe(nn.Module):
@@ -99,7 +104,10 @@ class CanaryAudit:
 
         Raises:
             TooManyCanaries: the model has fewer numbers.
+            CanariesNeedPoisson: the plan's sampler cuts its samples.
         """
+        if not isinstance(plan.sampler, PoissonSampler):
+            raise CanariesNeedPoisson("an audited job samples by Poisson without a cut; ask for sampler poisson")
         self._plan, self._engine, self._noise, self._draw = plan, engine, noise, draw
         self._first_unit, self.included = first_unit, included
         self._places = _places({name: each.numel() for name, each in trainable.items()}, len(included))
