@@ -147,6 +147,10 @@ class CanaryAudit:
         """Guess, and bound epsilon from below at the plan's delta; to be called once, when the last step is done."""
         return conclude(self._plan.event, self._plan.request.delta, self.scores, self.included)
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return coins and scores, for a checkpoint that is sealed."""
+        return {"included": torch.from_numpy(self.included), "scores": torch.from_numpy(self.scores)}
+
     def _read(self, sums: Mapping[str, torch.Tensor]) -> npt.NDArray[np.float64]:
         values = np.zeros(len(self.included))
         for name, (canaries, coordinates) in self._places.items():

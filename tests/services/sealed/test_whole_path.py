@@ -108,3 +108,18 @@ def test_what_cannot_be_planned_is_refused_with_what_would_be_right(
         owner.submit(dataset_id, **settings)
     quote = owner.installation.services.quote_job(owner.caller, owner.request(dataset_id, **settings))
     assert not quote.admissible and why in quote.refusals[0]
+
+
+def test_a_job_with_canaries_carries_its_evidence(tmp_path: Path) -> None:
+    owner = sealed_owner(tmp_path)
+    services = owner.installation.services
+    sealed = SealedTraining(batch_size=64, l2_norm_clip=1.0, canaries=100)
+    done = owner.finished(owner.submit(owner.ready().dataset_id, sealed=sealed))
+    assert (done.state, done.failure) == ("succeeded", None)
+    weights = services.download_weights(owner.caller, done.model_id or "")
+    certificate = services.download_certificate(owner.caller, done.model_id or "")
+    report = verify_model(certificate, weights, services.public_keys())
+    assert report.passed, report.checks
+    assert isinstance(report.claims, SealedPredicate) and report.claims.evidence is not None
+    assert report.claims.evidence.canaries == 100
+    assert report.claims.evidence.epsilon_lower_bound <= report.claims.privacy.epsilon
