@@ -19,6 +19,7 @@ from secure_ds.trainer.session import Session
 from secure_ds.training.dp.checkpoint import CheckpointSeal
 from secure_ds.training.dp.loop import TrainingRun
 from secure_ds.training.dp.noise.source import NoiseSource
+from secure_ds.training.dp.opacus_accountants import require_agreement
 from secure_ds.training.dp.samplers import draw_units
 
 
@@ -26,10 +27,12 @@ def run_job(order: Order, session: Session, channel: Channel, releases: Releases
     """Train from the order's checkpoint, or the first step, to the last; release what the order asks for.
 
     Raises:
+        AccountantsDisagree: another library's accountants say otherwise of the plan.
         ContainerRefused, CheckpointRefused: what was handed over is not this job's.
         StopRequested, WorkerGone, ProtocolBroken: the talk ended early.
     """
     plan = order.plan
+    require_agreement(plan)
     data_key = session.open_key(order.sealed_key, order.job_id, plan.digest, order.fence, order.descriptor.dataset_id)
     seal = CheckpointSeal([data_key], order.job_id, plan.digest)
     model = build_model(config_from_json(plan.model), plan.seed)
