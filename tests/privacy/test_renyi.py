@@ -1,4 +1,4 @@
-"""The budget at Renyi orders as a state machine: in whatever order, one order holds and nothing released is refunded."""
+"""The budget at Renyi orders as a state machine: in whatever order, one order holds and nothing released comes back."""
 
 from math import log
 
