@@ -2,7 +2,7 @@
 
 | what differs | bound | paid by |
 |---|---|---|
-| noise is an integer discrete Gaussian | total variation, sqrt(N) 2^-47.5 over N numbers | delta |
+| noise is an integer discrete Gaussian | total variation, sqrt(N) 2^-84 over N numbers | delta |
 | sums are rounded to the noise's grid | 5/4 sqrt(d) grid steps of sensitivity | noise that is a relative 2^-18 wider |
 | norms are computed in float32 | a relative 2^-11 of a unit's norm | `allowance` |
 | sums are accumulated in float32 | a relative 2^-18 for each unit of a batch | `allowance` |
@@ -28,7 +28,7 @@ so that all roundings of a sum conspire (Casacuberta et al. 2022) this row is an
 from math import exp, sqrt
 from typing import Final
 
-NOISE_DISTANCE: Final = 2.0**-47.5  # for one coordinate of one step; grows with the root of their number
+NOISE_DISTANCE: Final = 2.0**-84  # for one coordinate of one step; grows with the root of their number
 NORM_ALLOWANCE: Final = 2.0**-11
 SUM_ALLOWANCE: Final = 2.0**-18  # for each unit of a batch
 _LARGER_BATCH: Final = 1.5  # times the expected one is covered

@@ -6,7 +6,7 @@ was read, the steps that were used are signed.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from secure_ds.trainer.channel import Channel
 from secure_ds.trainer.errors import StopRequested, TrainerError, WorkerGone
@@ -33,17 +33,19 @@ def serve() -> int:
             run_job(order, session, channel, releases)
         finally:
             releases.settle()
-    except (WorkerGone, StopRequested) as end:
-        return int(isinstance(end, WorkerGone))
+    except WorkerGone:
+        return 1
+    except StopRequested:
+        return _last_word(channel, "stopped")
     except Exception as error:
-        return _failed(channel, error)
+        code = getattr(error, "code", None)
+        return _last_word(channel, "failed", code=code if isinstance(code, str) else _UNKNOWN)
     return 0
 
 
-def _failed(channel: Channel, error: Exception) -> int:
-    code = getattr(error, "code", None)
+def _last_word(channel: Channel, kind: str, **fields: Any) -> int:
     try:
-        channel.send("failed", code=code if isinstance(code, str) else _UNKNOWN)
+        channel.send(kind, **fields)
     except WorkerGone:
         return 1
     return 0

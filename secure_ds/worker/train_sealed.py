@@ -13,7 +13,7 @@ Rules:
 
 import logging
 import threading
-from typing import Any, ClassVar
+from typing import Any
 
 from secure_ds.data.errors import DataError
 from secure_ds.data.sealed.descriptor import SealedDescriptor
@@ -37,19 +37,11 @@ from secure_ds.services.sealed.running import (
 from secure_ds.store.blobs import BlobError
 from secure_ds.training.dp.plan import DpPlan
 from secure_ds.wire.jobs import TrainingRequest
-from secure_ds.worker.trainer_process import Received, TrainerLost, TrainerProcess
+from secure_ds.worker.trainer_process import Trainer, TrainerFailed, TrainerLost, start_trainer
 
 CHECKPOINTS_PER_JOB = 20
 USED_LEASE = "session_conflict"  # the custodian's code: another trainer was given the keys under this lease
-START_SECONDS = 120.0  # to load torch
-STEP_SECONDS = 3600.0  # the longest a trainer may be silent
 log = logging.getLogger("secure_ds.worker")
-
-
-class TrainerFailed(Exception):
-    """The trainer ended the job; the message is its code."""
-
-    code: ClassVar[str] = "trainer_failed"
 
 
 def train_sealed(context: ServiceContext, task: Task, ending: threading.Event) -> None:
@@ -68,7 +60,7 @@ def train_sealed(context: ServiceContext, task: Task, ending: threading.Event) -
         if refused.code == USED_LEASE:
             return let_go(context, task)
         fail(context, task, f"the custodian refused: {refused.code}: {refused.detail}")
-    except (DataError, PrivacyError, BlobError, TrainerFailed) as error:
+    except (DataError, PrivacyError, BlobError) as error:
         fail(context, task, f"{error.code}: {error}")
 
 
@@ -78,54 +70,58 @@ def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
         return stop(context, task)
     descriptor = open_own_sealed_descriptor(task.dataset.envelope)
     plan = dp_plan_for(descriptor, TrainingRequest.model_validate(dict(job.request)))
-    with TrainerProcess() as trainer:
+    with start_trainer() as trainer:
         _hand_over(context, task, trainer, descriptor, plan)
         _Conversation(context, task, trainer, plan).follow(ending)
     return None
 
 
 def _hand_over(
-    context: ServiceContext, task: Task, trainer: TrainerProcess, descriptor: SealedDescriptor, plan: DpPlan
+    context: ServiceContext, task: Task, trainer: Trainer, descriptor: SealedDescriptor, plan: DpPlan
 ) -> None:
     """Give the trainer plan, descriptor, paths of the parts, sealed keys and the last checkpoint."""
-    hello, _ = _expected("hello", trainer.receive(START_SECONDS))
-    released = ask_for_keys(context, task, hello["session_key"], hello["signing_key"])
+    released = ask_for_keys(context, task, trainer.hello.session_key, trainer.hello.signing_key)
     checkpoint = last_checkpoint(context, task)
-    order = {
-        "kind": "job",
-        "job_id": job_of(task).id,
-        "fence": task.lease.fence,
-        "plan": plan.to_json(),
-        "descriptors": [descriptor.canonical.decode()],
-        "parts": [[str(context.blobs.file(descriptor.dataset_id, part.digest)) for part in descriptor.parts]],
-        "performance": dict(context.trainer),
-        "checkpoint_every": max(1, plan.steps // CHECKPOINTS_PER_JOB),
-        "steps_spent": steps_spent(context, task),
-        "checkpoint": checkpoint is not None,
-    }
-    trainer.send(order, [released.key_of(descriptor.dataset_id), *([checkpoint[1]] if checkpoint else [])])
+    trainer.start_job(
+        job_id=job_of(task).id,
+        fence=task.lease.fence,
+        plan=plan.to_json(),
+        descriptor=descriptor.canonical,
+        parts=[str(context.blobs.file(descriptor.dataset_id, part.digest)) for part in descriptor.parts],
+        sealed_key=released.key_of(descriptor.dataset_id),
+        checkpoint=None if checkpoint is None else checkpoint[1],
+        checkpoint_every=max(1, plan.steps // CHECKPOINTS_PER_JOB),
+        steps_spent=steps_spent(context, task),
+        performance=dict(context.trainer),
+    )
 
 
 class _Conversation:
     """What a trainer says, message after message, and what is done about it."""
 
-    def __init__(self, context: ServiceContext, task: Task, trainer: TrainerProcess, plan: DpPlan) -> None:
+    def __init__(self, context: ServiceContext, task: Task, trainer: Trainer, plan: DpPlan) -> None:
         self._context, self._task, self._trainer, self._plan = context, task, trainer, plan
         self._stopping = False
-        self._made: Received | None = None
+        self._settlement: tuple[str, str] | None = None
 
     def follow(self, ending: threading.Event) -> None:
-        """Listen until the trainer has signed what it used; then end the job.
+        """Listen until the trainer is done; then end the job, and hand back what it did not use.
 
         Raises:
-            TrainerFailed: it could not do the job.
-            LeaseLost: another worker has it, or the trainer died: the job goes on from its last checkpoint.
+            LeaseLost: another worker has the job.
+            TrainerLost: the trainer died; the job goes on from its last checkpoint.
         """
-        while not ending.is_set():
-            message, blobs = self._trainer.receive(STEP_SECONDS)
-            if message["kind"] == "settle":
-                return self._end(message)
-            self._heed(message, blobs)
+        try:
+            for message, blobs in self._trainer.messages():
+                if ending.is_set():
+                    return
+                self._heed(message, blobs)
+        except TrainerLost:
+            raise
+        except TrainerFailed as failed:
+            fail(self._context, self._task, f"{failed.code}: {failed}")
+        if self._settlement is not None:
+            hand_back(self._context, *self._settlement)
 
     def _heed(self, message: dict[str, Any], blobs: list[bytes]) -> None:
         context, task = self._context, self._task
@@ -134,44 +130,22 @@ class _Conversation:
                 self._stop_if(show_progress(context, task, _progress(message, self._plan)))
             case "spend":
                 spend_through(context, task, int(message["steps"]))
-                self._trainer.send({"kind": "spent", "steps": message["steps"]})
+                self._trainer.spent(int(message["steps"]))
             case "checkpoint":
-                keep_checkpoint(context, task, int(message["steps"]), blobs[0])
+                keep_checkpoint(context, task, int(message["step"]), blobs[0])
             case "metrics":
-                show_metrics(context, task, {name: value for name, value in message.items() if name != "kind"})
+                show_metrics(context, task, {"step": int(message["step"]), **message["metrics"]})
+            case "settled":
+                self._settlement = message["statement"], message["signature"]
+            case "stopped":
+                stop(context, task)
             case "model":
-                self._made = message, blobs
-            case "failed":
-                raise TrainerFailed(str(message["code"]))
+                _finish(context, task, self._plan, message, blobs[0])
 
     def _stop_if(self, asked: bool) -> None:
         if asked and not self._stopping:
             self._stopping = True
-            self._trainer.send({"kind": "stop"})
-
-    def _end(self, settlement: dict[str, Any]) -> None:
-        if self._made is not None:
-            _finish(self._context, self._task, self._plan, self._made)
-        elif self._stopping:
-            stop(self._context, self._task)
-        else:
-            fail(self._context, self._task, _failure(self._trainer))
-        hand_back(self._context, settlement["statement"], settlement["signature"])
-
-
-def _failure(trainer: TrainerProcess) -> str:
-    """Return why a trainer ended without a model: it says so after it has signed."""
-    try:
-        message, _ = trainer.receive(START_SECONDS)
-    except TrainerLost as lost:
-        return f"{lost.code}: {lost}"
-    return f"{TrainerFailed.code}: {message.get('code')}"
-
-
-def _expected(kind: str, received: Received) -> Received:
-    if received[0].get("kind") != kind:
-        raise TrainerFailed(str(received[0].get("code", "protocol_broken")))
-    return received
+            self._trainer.stop()
 
 
 def _progress(message: dict[str, Any], plan: DpPlan) -> dict[str, Any]:
@@ -186,8 +160,7 @@ def _progress(message: dict[str, Any], plan: DpPlan) -> dict[str, Any]:
     }
 
 
-def _finish(context: ServiceContext, task: Task, plan: DpPlan, made: Received) -> None:
-    message, (weights,) = made
+def _finish(context: ServiceContext, task: Task, plan: DpPlan, message: dict[str, Any], weights: bytes) -> None:
     card = {
         "algorithm": plan.algorithm,
         "epsilon": plan.request.epsilon,

@@ -25,7 +25,7 @@ from secure_ds.core.digest import digest_json
 from secure_ds.models.errors import InvalidModelConfig
 from secure_ds.models.registry import ModelConfig, config_from_json
 from secure_ds.models.sizes import parameter_bound
-from secure_ds.privacy.accountants import bounds, tightest
+from secure_ds.privacy.accountants import bounds, quick_bound, tightest
 from secure_ds.privacy.errors import PlanRefused
 from secure_ds.privacy.noise_distance import slack
 from secure_ds.privacy.renyi import Cost
@@ -128,6 +128,13 @@ class DpPlan:
     def epsilon_after(self, steps: int) -> float:
         """Return the epsilon, at the requested delta, of the first `steps` steps; 0 for none."""
         return tightest(self.event_after(steps), self.delta_of_mechanism)[0] if steps else 0.0
+
+    def epsilon_so_far(self, steps: int) -> float:
+        """Return a valid, but not the tightest, epsilon of the first `steps` steps, fast enough to show at each."""
+        whole = self.epsilon_after(self.steps)
+        if steps >= self.steps:
+            return whole
+        return min(whole, quick_bound(self.event, steps, self.delta_of_mechanism)) if steps else 0.0
 
     @property
     def epsilons(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import struct
+from itertools import count
 from typing import Final, NoReturn
 
 import torch
@@ -29,20 +30,20 @@ class Keystream:
     def __init__(self) -> None:
         self._renew()
 
-    def words(self, count: int, device: torch.device) -> torch.Tensor:
-        """Return (count,) independent int64, uniform over all 2^64 values.
+    def words(self, number: int, device: torch.device) -> torch.Tensor:
+        """Return (number,) independent int64, uniform over all 2^64 values.
 
         Args:
-            count: below 2^35, what one nonce can give.
+            number: below 2^35, what one nonce can give.
             device: where they are wanted and computed.
         """
-        if not count:
+        if not number:
             return torch.empty(0, dtype=torch.int64, device=device)
         nonce = self._next_nonce()
         if device.type == "cpu":
-            return torch.frombuffer(_openssl(self._key, nonce, count * _WORD_BYTES), dtype=torch.int64)
-        blocks = -(-count * _WORD_BYTES // BLOCK_BYTES)
-        return chacha20_blocks(self._key, nonce, 0, blocks, device).view(torch.int64).view(-1)[:count]
+            return torch.frombuffer(_openssl(self._key, nonce, number * _WORD_BYTES), dtype=torch.int64)
+        blocks = -(-number * _WORD_BYTES // BLOCK_BYTES)
+        return chacha20_blocks(self._key, nonce, 0, blocks, device).view(-1).view(torch.int64)[:number]
 
     def integer(self, n_bytes: int) -> int:
         """Return an integer uniform in [0, 256^n_bytes)."""
@@ -53,14 +54,13 @@ class Keystream:
         raise TypeError("a keystream cannot be copied or pickled; make a new one")
 
     def _renew(self) -> None:
-        self._key, self._process, self._requests = os.urandom(KEY_BYTES), os.getpid(), 0
+        self._key, self._process = os.urandom(KEY_BYTES), os.getpid()
+        self._requests = count()  # whose `next` is one step of the interpreter: threads may ask at once
 
     def _next_nonce(self) -> bytes:
         if self._process != os.getpid():  # forked: parent and child must not share a stream
             self._renew()
-        nonce = struct.pack("<Q", self._requests).ljust(NONCE_BYTES, b"\0")
-        self._requests += 1
-        return nonce
+        return struct.pack("<Q", next(self._requests)).ljust(NONCE_BYTES, b"\0")
 
 
 def _openssl(key: bytes, nonce: bytes, size: int) -> bytearray:

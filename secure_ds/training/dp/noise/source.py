@@ -14,13 +14,11 @@ sensitivity, z = s / D. The grid is s (1 + 2^-18) / 2^40.
   neighbouring sums differ on the grid by at most D / grid + 5/4 sqrt(d). The noise is a relative 2^-18 wider than asked
   for. That covers both this, as long as z sqrt(d) <= 2^21, and the 10^-6 by which an engine's float32 may exceed D.
 - A Gaussian rounded to integers is post-processing of the Gaussian mechanism, so what an accountant proves for that
-  one, sampled and composed, holds for it. Its mass at x differs from the discrete Gaussian's by a relative
-  (x / SIGMA)^2 / (24 SIGMA^2) at most, below 2^-76 within 16 SIGMA; the latter's from what is drawn by 2^-48
-  (`gaussian`).
-- So a coordinate's distribution is within a relative 2^-47 of the rounded Gaussian's, and their divergence,
-  KL <= chi^2, at most 2^-94. Over N coordinates and steps, adaptively, it adds up to N 2^-94, a total variation of at
-  most sqrt(N) 2^-47.5 (Pinsker): 2^-26 for 10^9 coordinates and 8000 steps, 2^-30 for 1.8 million and 10 000. Delta
-  grows by 1 + e^epsilon times that.
+  one, sampled and composed, holds for it. At x = t SIGMA its mass differs from the discrete Gaussian's by a relative
+  (t^2 - 1) / (24 SIGMA^2) to first order; the latter's from what is drawn by 2^-180 (`gaussian`).
+- So the chi-squared divergence of a coordinate's distribution from the rounded Gaussian is below 2^-167, and KL is at
+  most that. Over N coordinates and steps, adaptively, KL adds up to N 2^-167, a total variation of at most
+  sqrt(N) 2^-84 (Pinsker): 2^-60 for 10^10 coordinates and 10 000 steps. Delta grows by 1 + e^epsilon times that.
 
 **Attacks.** Mironov 2012 and Jin et al. 2022 (arXiv 2112.05307) recover sums from the gaps in floating-point noise:
 there are none on the grid. The latter also count the tries of a sampler: here tries are independent of what is
@@ -36,8 +34,9 @@ from typing import Final
 import torch
 
 from secure_ds.training.dp.noise.errors import InvalidNoise
-from secure_ds.training.dp.noise.gaussian import DiscreteGaussian, chunk_size
+from secure_ds.training.dp.noise.gaussian import DiscreteGaussian
 from secure_ds.training.dp.noise.keystream import Keystream
+from secure_ds.training.dp.noise.parts import in_parallel, part_size
 from secure_ds.training.dp.noise.table import SIGMA
 
 WIDENING: Final = 1 + 2.0**-18
@@ -89,9 +88,11 @@ def grid_step(standard_deviation: float) -> float:
 
 def _noised(sums: torch.Tensor, noise: torch.Tensor, grid: float) -> torch.Tensor:
     result = torch.empty_like(sums, memory_format=torch.contiguous_format)
-    chunk = chunk_size(sums.device)
-    parts = zip(*(torch.split(each.reshape(-1), chunk) for each in (sums, noise, result)), strict=True)
-    for numbers, drawn, out in parts:  # in pieces that the cache holds
+    size = part_size(sums.device)
+
+    def add(numbers: torch.Tensor, drawn: torch.Tensor, out: torch.Tensor) -> None:
         steps = (numbers.double() / grid).nan_to_num_(0.0, _RANGE, -_RANGE).clamp_(-_RANGE, _RANGE).round_().long()
         out.copy_(steps.add_(drawn).double().mul_(grid))
+
+    in_parallel(add, *(torch.split(each.reshape(-1), size) for each in (sums, noise, result)))
     return result

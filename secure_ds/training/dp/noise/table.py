@@ -9,7 +9,7 @@ Rules kept here:
    (tail weight / 2^64) (weight / 2^192). All are integers, and the alias table has exactly these probabilities.
 2. weight >= K g(edge) for one constant K, so that `keep` = K g(edge) / weight is at most 1: proposing a cell, then a
    place in it uniformly, then accepting with probability keep * g(x) / g(edge), gives mass proportional to g exactly.
-3. Built once, with 60 decimal digits; `keep` is rounded to the nearest float64.
+3. Built once, with 60 decimal digits.
 
 Source: alias table, Walker 1977 and Vose 1991; rejection from cells, Marsaglia and Tsang 2000 (exact weights here).
 """
@@ -41,7 +41,7 @@ MAIN_CELLS: Final = range(-6 * CELLS_PER_SIGMA, 6 * CELLS_PER_SIGMA)
 END: Final = 16 * CELLS_PER_SIGMA
 TAIL_CELLS: Final = (*range(-END, MAIN_CELLS.start), *range(MAIN_CELLS.stop, END))
 
-_DIGITS: Final = 60
+DIGITS: Final = 60
 _SLACK: Final = Decimal(2) ** -30  # of the total: more than rounding weights up can take
 
 
@@ -53,13 +53,13 @@ class Cell:
         start: first integer of the cell.
         edge: distance of its nearer end from zero.
         weight: numerator of its probability, over 2^64, or over 2^192 within the tail.
-        keep: K g(edge) / weight, at most 1.
+        keep: K g(edge) / weight, at most 1, to 60 digits.
     """
 
     start: int
     edge: int
     weight: int
-    keep: float
+    keep: Decimal
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Table:
 def proposal_table() -> Table:
     """Return the one table there is."""
     with localcontext() as context:
-        context.prec = _DIGITS
+        context.prec = DIGITS
         heights = [_height(edge) for edge in range(END)]
         k = TOTAL * (1 - _SLACK) / (2 * sum(heights))
         main = tuple(_cell(i, k * heights[_edge(i)]) for i in MAIN_CELLS)
@@ -114,7 +114,7 @@ def _height(edge: int) -> Decimal:
 
 def _cell(cell: int, target: Decimal) -> Cell:
     weight = int(target.to_integral_value(ROUND_CEILING))
-    return Cell(cell * WIDTH, _edge(cell) * WIDTH, weight, float(target / weight))
+    return Cell(cell * WIDTH, _edge(cell) * WIDTH, weight, target / weight)
 
 
 def _alias(weights: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
