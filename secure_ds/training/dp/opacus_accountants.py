@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from opacus.accountants import PRVAccountant, RDPAccountant
@@ -30,21 +30,12 @@ LEAST_PRV_DELTA: Final = 1e-9  # PRV's convolutions are exact to about 1e-12
 
 def prv_epsilon(event: SampledGaussian, delta: float, error: float) -> float:
     """Return Opacus's PRV upper bound, which is at most about 2 `error` above the true epsilon."""
-    accountant = PRVAccountant()
-    accountant.history = [_run(event)]
-    with np.errstate(divide="ignore"):  # a rate of 1 has log(1 - q) in a branch that is not taken
-        return float(accountant.get_epsilon(delta, eps_error=error))
+    return _epsilon(PRVAccountant(), event, delta, eps_error=error)
 
 
 def rdp_epsilon(event: SampledGaussian, delta: float) -> float:
     """Return Opacus's Renyi upper bound, at our orders."""
-    accountant = RDPAccountant()
-    accountant.history = [_run(event)]
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # the best of its orders may be its first or last: the bound is one all the same
-        return float(accountant.get_epsilon(delta, alphas=list(ORDERS)))
+    return _epsilon(RDPAccountant(), event, delta, alphas=list(ORDERS))
 
 
 def require_agreement(plan: DpPlan) -> None:
@@ -61,10 +52,15 @@ def require_agreement(plan: DpPlan) -> None:
         _require_close("privacy loss", ours[PLD], prv_epsilon(plan.event, delta, error), 2 * error)
 
 
-def _run(event: SampledGaussian) -> tuple[float, float, int]:
+def _epsilon(accountant: PRVAccountant | RDPAccountant, event: SampledGaussian, delta: float, **how: Any) -> float:
     if event.truncated is not None:
         raise InvalidPrivacyParameter("Opacus has no accountant for truncated samples")
-    return event.noise_multiplier, event.sampling_rate, event.steps
+    accountant.history = [(event.noise_multiplier, event.sampling_rate, event.steps)]
+    with warnings.catch_warnings(), np.errstate(divide="ignore"):
+        warnings.simplefilter(
+            "ignore"
+        )  # the best order may be the last, and a rate of 1 has log(1 - q) in dead branches
+        return float(accountant.get_epsilon(delta, **how))
 
 
 def _require_close(what: str, ours: float, theirs: float, error: float) -> None:
