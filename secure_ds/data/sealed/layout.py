@@ -4,8 +4,8 @@ Rules kept here:
 
 1. Columns are of fixed width, plain and uncompressed: a part's size follows from schema and row count, and says nothing
    of the records.
-2. What is read is held against the schema: type, range, and no empty cells. A `ValueError` here is the container's
-   fault, and becomes its one refusal in `secure_ds.data.sealed.container`.
+2. What is read is held against the schema: types (no column may have empty cells) and ranges. A `ValueError` here is
+   the container's fault, and becomes its one refusal in `secure_ds.data.sealed.container`.
 
 Columns: table: one float32 between 0 and 1 for each number, one int32 for each category, its index (their number for a
 value that is not declared); images and tokens: one fixed-size binary. Then int16 `label`, and int64 `unit` for users.
@@ -90,10 +90,8 @@ def decode(schema: Schema, batch: pa.RecordBatch) -> tuple[Array, Array, npt.NDA
     """Return (inputs, targets, unit indices or None) of stored rows, of the shapes that the schema gives.
 
     Raises:
-        ValueError: a cell is empty or outside its declared range.
+        ValueError: a cell is outside its declared range.
     """
-    if any(column.null_count for column in batch.columns):
-        raise ValueError("empty cells")
     inputs, targets = _inputs(schema, batch)
     units = batch.column(UNIT).to_numpy() if isinstance(schema.privacy_unit, UserUnit) else None
     return inputs, targets, units

@@ -282,6 +282,27 @@ def test_of_two_granted_jobs_the_limit_covers_the_first_alone(custodian: Custodi
     assert charged(custodian, first) == cost(first, STEPS)
 
 
+def test_policies_are_asked_again_at_the_release(
+    custodian: CustodianContext, job: SealedJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise PolicyRefused("no longer")
+
+    monkeypatch.setattr("secure_ds.custodian.sealed.grants.ask_policy", refuses)
+    with pytest.raises(PolicyRefused):
+        job.ask()
+    assert charged(custodian, job) == (0, 0, 0)
+
+
+def test_a_job_goes_on_under_the_plan_it_began_with(custodian: CustodianContext, job: SealedJob) -> None:
+    """Else it could be charged for a cheap plan and run a dear one."""
+    job.ask()
+    dearer = grant_sealed(custodian, grant_request(job.offer, job_id=job.job_id, epsilon=1.5)).envelope
+    with pytest.raises(PlanMismatch):
+        job.taken_over().ask(grant=dearer)
+    assert charged(custodian, job) == cost(job, STEPS)
+
+
 def test_records_that_were_sealed_again_are_released_no_more(custodian: CustodianContext, job: SealedJob) -> None:
     job.ask()
     child, fields = child_of(job.offer)

@@ -314,14 +314,14 @@ def test_another_schema_is_refused() -> None:
     refused(Container(sealed.descriptor.model_copy(update={"records": other}), sealed.files))
 
 
-def forged(schema: Schema, table: pa.Table, n_units: int) -> Container:
-    """A part that the owner's key encrypts, with whatever content."""
+def forged(schema: Schema, table: pa.Table, n_units: int, announced: int | None = None) -> Container:
+    """A part that the owner's key encrypts, with whatever content, and the number of rows that is announced of it."""
     binding = part_binding(DATASET, 0, 1)
     properties = pe.create_encryption_properties(part_key(KEY, binding), aad_prefix=binding, store_aad_prefix=False)
     file = pa.BufferOutputStream()
     pq.write_table(table, file, encryption_properties=properties, store_schema=False)
     data = file.getvalue().to_pybytes()
-    part = Part(digest=digest_bytes(data), bytes=len(data), rows=4)
+    part = Part(digest=digest_bytes(data), bytes=len(data), rows=announced or table.num_rows)
     return Container(describe(schema, [part], n_units), [data])
 
 
@@ -355,10 +355,21 @@ def test_values_that_the_schema_does_not_allow_are_refused(name: str, cells: lis
     refused(forged(schema, with_cells(table, name, cells), n_units=2))
 
 
+@pytest.mark.parametrize(
+    ("units", "n_units"), [([0, 0, 1, 1, 1], 3), ([0, 0, 0, 0, 1], 2), ([0, 0, 0, 1, 2], 2), ([0, 0, 1, 1, -1], 2)]
+)
+def test_units_other_than_the_descriptor_says_are_refused(units: list[int], n_units: int) -> None:
+    """A unit without a row, one with too many, and ones that are not announced."""
+    schema = example_schema("images", users=True)
+    table = encode(schema, example_records(schema, 5), np.array([0, 0, 0, 1, 1]))
+    opened(forged(schema, table, n_units=2))
+    refused(forged(schema, with_cells(table, "unit", units), n_units))
+
+
 def test_another_number_of_rows_is_refused() -> None:
     schema = example_schema("images")
     for rows in (3, 5):
-        refused(forged(schema, encode(schema, example_records(schema, rows), None), n_units=4))
+        refused(forged(schema, encode(schema, example_records(schema, rows), None), n_units=4, announced=4))
 
 
 def test_columns_that_are_missing_or_more_are_refused() -> None:
