@@ -24,8 +24,8 @@ from secure_ds.models.mlp.config import MlpConfig
 from secure_ds.training.dp.plan import DpPlan, DpRequest, make_dp_plan
 
 RUNS, EPSILON, DELTA, POINTS_BELOW = 5, 1.0, 1e-5, 2.0
-BATCH, EPOCHS, CLIP, LEARNING_RATE, HIDDEN = 2048, 20, 0.5, 1.0, (64,)
-PLAIN_BATCH, PLAIN_EPOCHS, PLAIN_RATE = 256, 10, 1e-3
+BATCH, EPOCHS, CLIP, LEARNING_RATE, HIDDEN = 2048, 20, 0.1, 20.0, (64,)
+PLAIN_BATCH, PLAIN_EPOCHS, PLAIN_RATE = 256, 20, 3e-3
 MICRO_BATCH = 1024
 SCHEMA = {"kind": "table", "label": {"column": LABEL, "classes": list(CLASSES)}}
 
@@ -75,7 +75,7 @@ def plan_for(n: int, n_features: int, seed: int) -> DpPlan:
         l2_norm_clip=CLIP,
         seed=seed,
     )
-    return make_dp_plan(record_facts(n, n_features, SCHEMA, EPSILON, DELTA), request)
+    return make_dp_plan(record_facts(n, n_features, SCHEMA, DELTA), request)
 
 
 def train_plain(rows: Table, seed: int) -> nn.Module:

@@ -62,7 +62,7 @@ def digits(part: str) -> Table:
 def plan_for(n: int, seed: int) -> DpPlan:
     """Return the plan of one run over n images."""
     model = {"family": "cnn", "task": "classify", "channels": 1, "height": 28, "width": 28}
-    facts = record_facts(n, 28 * 28, SCHEMA, EPSILON, DELTA)
+    facts = record_facts(n, 28 * 28, SCHEMA, DELTA)
     request = DpRequest(
         "sealed_dp_sgd",
         EPSILON,
