@@ -19,7 +19,8 @@ ALPHA = 1e-6
 
 
 def poisson(seed: int) -> Draw:
-    return lambda random=Random(seed): draw_units(PoissonSampler(RATE), UNITS, random.randbytes)
+    random = Random(seed)
+    return lambda: draw_units(PoissonSampler(RATE), UNITS, random.randbytes)
 
 
 def fixed_size(seed: int) -> Draw:
@@ -55,6 +56,12 @@ def members(draw: Draw) -> npt.NDArray[np.bool_]:
     return found
 
 
+def rate_holds(found: npt.NDArray[np.bool_]) -> bool:
+    """As many are in, over all steps and units, as the rate says."""
+    deviation = (found.size * RATE * (1 - RATE)) ** 0.5
+    return bool(abs(found.sum() - found.size * RATE) < norm.isf(ALPHA / 2) * deviation)
+
+
 def marginals_hold(found: npt.NDArray[np.bool_]) -> bool:
     """Every unit's count is binomial: chi-squared over units."""
     counts = found.sum(axis=0)
@@ -84,7 +91,7 @@ def pairs_are_strangers(found: npt.NDArray[np.bool_]) -> bool:
     return bool(chi2.ppf(ALPHA / 2, UNITS // 2) < statistic < chi2.isf(ALPHA / 2, UNITS // 2))
 
 
-CHECKS = (marginals_hold, sizes_vary, steps_are_strangers, pairs_are_strangers)
+CHECKS = (rate_holds, marginals_hold, sizes_vary, steps_are_strangers, pairs_are_strangers)
 
 
 def test_poisson_samples_are_independent_in_every_way() -> None:
