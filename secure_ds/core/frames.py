@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 _HEAD: Final = struct.Struct("<QQ")
 _LENGTH: Final = struct.Struct("<Q")
 
 
-def send(stream: BinaryIO, message: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
+def send(stream: IO[bytes], message: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
     """Write one message and flush.
 
     Raises:
@@ -29,7 +29,7 @@ def send(stream: BinaryIO, message: dict[str, Any], blobs: Sequence[bytes] = ())
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
+def receive(stream: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     """Read one message.
 
     Raises:
@@ -41,7 +41,7 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
     return message, [_exactly(stream, size) for size in lengths]
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
         raise EOFError("the other process has ended")

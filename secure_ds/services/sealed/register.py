@@ -16,11 +16,12 @@ from secure_ds.data.sealed.descriptor import SealedDescriptor
 from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.privacy.errors import PrivacyError
-from secure_ds.privacy.renyi import RenyiBudget, RenyiLimit, open_budget
+from secure_ds.privacy.renyi import RenyiLimit
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.errors import InvalidDescriptor, StateConflict
 from secure_ds.services.gate import Subject, decide, record
 from secure_ds.services.idempotency import Idempotency
+from secure_ds.services.sealed.parent import go_on_from_parent
 from secure_ds.services.views import dataset_view
 from secure_ds.store.rows import SEALED_PARAMETERS, BlobRow, DatasetRow
 from secure_ds.wire.custodian import KeyRegistration
@@ -41,7 +42,7 @@ def register_sealed_dataset(
     decision = decide(context, caller, Action.DATASET_CREATE, Tenant(id=caller.principal.tenant))
     envelope = json.dumps(body.envelope.model_dump()).encode()
     descriptor = _open(envelope, caller)
-    budget = _budget(descriptor)
+    limit = _limit(descriptor)
     once = Idempotency(caller, idempotency_key, body)
     with context.store.read() as work:
         repeated = once.answered(work, DatasetView)
@@ -57,7 +58,7 @@ def register_sealed_dataset(
         row = _row(context, caller, body, descriptor, envelope)
         work.datasets.add(row)
         work.blobs.expect(row.id, announced_parts(descriptor))
-        work.renyi_ledger.open(row.id, budget)
+        work.renyi_ledger.open(row.id, go_on_from_parent(context, work, caller, descriptor, limit))
         details = {"descriptor": row.descriptor_digest, "parts": len(descriptor.parts)}
         subject = Subject(dataset_id=row.id)
         record(work, caller, Action.DATASET_CREATE, subject, decision, outcome=Outcome.ALLOWED, details=details)
@@ -81,11 +82,11 @@ def _open(envelope: bytes, caller: Caller) -> SealedDescriptor:
     return descriptor
 
 
-def _budget(descriptor: SealedDescriptor) -> RenyiBudget:
-    """The budget that the owner signed, if anything could ever be released within it."""
+def _limit(descriptor: SealedDescriptor) -> RenyiLimit:
+    """What the owner signed, if anything could ever be released within it."""
     limits = descriptor.limits
     try:
-        return open_budget(RenyiLimit(limits.epsilon, limits.delta, limits.orders))
+        return RenyiLimit(limits.epsilon, limits.delta, limits.orders)
     except PrivacyError as error:
         raise InvalidDescriptor(f"the limits cannot be accounted: {error}", remedy="seal with other limits") from error
 
