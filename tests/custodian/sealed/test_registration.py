@@ -203,6 +203,19 @@ def test_a_child_that_would_widen_its_parents_budget_is_refused(
     assert custodian.journal.successor(offer.dataset_id) is None
 
 
+def test_a_child_is_signed_with_its_parents_key_and_names_its_descriptor(
+    custodian: CustodianContext, offer: SealedOffer
+) -> None:
+    register_sealed(custodian, offer.message())
+    child, fields = child_of(offer)
+    strange = {"parent": fields["parent"] | {"descriptor_digest": "sha256:" + "0" * 64}}
+    with pytest.raises(KeyRejected, match="another descriptor or upload key"):
+        register_sealed(custodian, child.message(**strange))
+    with pytest.raises(KeyRejected, match="another descriptor or upload key"):
+        register_sealed(custodian, SealedOffer(custodian).message(**fields))
+    assert custodian.journal.successor(offer.dataset_id) is None
+
+
 def child_of_encrypted(parent: Offer, **changes: Any) -> tuple[SealedOffer, dict[str, Any]]:
     """The parent's records, sealed; it paid for persons with one record each."""
     registration = parent.custodian.journal.registration(parent.dataset_id)
