@@ -5,8 +5,8 @@ Rules kept here:
 1. A canary is a privacy unit beside the records: numbered after them, drawn by the run's own sampler, clipped by the
    run's own engine, noised with all others. So the run without the audit differs by n alone, which is public, and what
    holds for a record holds for a canary. Out means zeroed: the neighbour that the plan protects against.
-2. Each is in by a coin of the operating system of its own. Coins and what happened to the canaries are secrets of the
-   trainer; scores may be a checkpoint's.
+2. Each is in by a coin of its own, the operating system's. Coins and scores are secrets of the trainer and of its
+   sealed checkpoints.
 3. The auditor sees what the plan's accounting lets everybody see: every noised sum, and, as he may know all records,
    how much of it is theirs. He never looks at which units were drawn.
 
