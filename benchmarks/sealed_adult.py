@@ -85,9 +85,11 @@ def train_plain(rows: Table, seed: int) -> nn.Module:
     inputs, targets = torch.from_numpy(rows.inputs), torch.from_numpy(rows.targets)
     order = torch.Generator().manual_seed(seed)
     for _ in range(PLAIN_EPOCHS):
-        for batch in torch.randperm(len(targets), generator=order).split(PLAIN_BATCH):
+        shuffled = torch.randperm(len(targets), generator=order)
+        for start in range(0, len(targets), PLAIN_BATCH):
+            batch = shuffled[start : start + PLAIN_BATCH]
             optimiser.zero_grad()
-            cross_entropy(model(inputs[batch]), targets[batch]).backward()
+            torch.autograd.backward(cross_entropy(model(inputs[batch]), targets[batch]))
             optimiser.step()
     return model
 

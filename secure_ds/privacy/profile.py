@@ -31,7 +31,8 @@ def privacy_profile(event: SampledGaussian, noise_scale: float = 1.0) -> tuple[t
     accountant = _accountant(replace(event, noise_multiplier=event.noise_multiplier * noise_scale))
     farthest = float(accountant.get_epsilon(_LEAST_DELTA))
     epsilons = np.linspace(-farthest, farthest, _POINTS)
-    return tuple((float(epsilon), min(1.0, float(accountant.get_delta(epsilon)))) for epsilon in epsilons)
+    deltas = np.minimum(1.0, accountant.get_delta(epsilons))
+    return tuple(zip(epsilons.tolist(), deltas.tolist(), strict=True))
 
 
 def profile_epsilon(event: SampledGaussian, delta: float, noise_scale: float = 1.0) -> float:

@@ -5,8 +5,8 @@ Rules kept here:
 1. A canary is a privacy unit beside the records: numbered after them, drawn by the run's own sampler, clipped by the
    run's own engine, noised with all others. So the run without the audit differs by n alone, which is public, and what
    holds for a record holds for a canary. Out means zeroed: the neighbour that the plan protects against.
-2. Each is in by a coin of the operating system of its own. Coins and what happened to the canaries are secrets of the
-   trainer; scores may be a checkpoint's.
+2. Each is in by a coin of its own, the operating system's. Coins and scores are secrets of the trainer and of its
+   sealed checkpoints.
 3. The auditor sees what the plan's accounting lets everybody see: every noised sum, and, as he may know all records,
    how much of it is theirs. He never looks at which units were drawn.
 
@@ -33,9 +33,9 @@ from torch import nn
 
 from secure_ds.privacy.canary_audit import AuditResult, conclude
 from secure_ds.training.dp.batch import Batch
+from secure_ds.training.dp.checkpoint import CheckpointRefused
 from secure_ds.training.dp.loop import AddsNoise, ClipsAndSums, DrawUnits
 from secure_ds.training.dp.plan import DpPlan
-from secure_ds.training.dp.samplers import PoissonSampler
 
 _LENGTH: Final = 1e3  # of a canary's gradient, in clipping bounds
 
@@ -46,12 +46,6 @@ class TooManyCanaries(ValueError):
     """The model has fewer numbers than there are canaries."""
 
     code = "too_many_canaries"
-
-
-class CanariesNeedPoisson(ValueError):
-    """The sampler cuts its samples: canaries would push records out, which the plan does not account for."""
-
-    code = "canaries_need_poisson"
 
 
 class CanaryProbe(nn.Module):
@@ -104,10 +98,7 @@ class CanaryAudit:
 
         Raises:
             TooManyCanaries: the model has fewer numbers.
-            CanariesNeedPoisson: the plan's sampler cuts its samples.
         """
-        if not isinstance(plan.sampler, PoissonSampler):
-            raise CanariesNeedPoisson("an audited job samples by Poisson without a cut; ask for sampler poisson")
         self._plan, self._engine, self._noise, self._draw = plan, engine, noise, draw
         self._first_unit, self.included = first_unit, included
         self._places = _places({name: each.numel() for name, each in trainable.items()}, len(included))
@@ -142,6 +133,21 @@ class CanaryAudit:
         with np.errstate(divide="ignore"):  # a rate of 1: never out of the sample
             self.scores += np.logaddexp(np.log1p(-q), np.log(q) + (2 * x - 1) / (2 * z**2))
         return noisy
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return coins and scores for a sealed checkpoint: which canaries are in does not change within a job."""
+        return {"canary.included": torch.from_numpy(self.included), "canary.scores": torch.from_numpy(self.scores)}
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on with the coins and scores of a checkpoint.
+
+        Raises:
+            CheckpointRefused: it is of another number of canaries.
+        """
+        included, scores = state["canary.included"].numpy(), state["canary.scores"].numpy()
+        if included.shape != self.included.shape or scores.shape != self.scores.shape:
+            raise CheckpointRefused
+        self.included, self.scores = included.astype(np.bool_), scores.astype(np.float64)
 
     def result(self) -> AuditResult:
         """Guess, and bound epsilon from below at the plan's delta; to be called once, when the last step is done."""

@@ -19,13 +19,8 @@ from secure_ds.models.mlp.config import MlpConfig
 from secure_ds.privacy.canary_audit import AuditContradictsClaim, AuditResult, audit_verdict
 from secure_ds.privacy.empirical import epsilon_lower_bound
 from secure_ds.training.dp.batch import Batch
-from secure_ds.training.dp.canaries import (
-    CanariesNeedPoisson,
-    CanaryAudit,
-    CanaryProbe,
-    TooManyCanaries,
-    flip_coins,
-)
+from secure_ds.training.dp.canaries import CanaryAudit, CanaryProbe, TooManyCanaries, flip_coins
+from secure_ds.training.dp.checkpoint import CheckpointRefused
 from secure_ds.training.dp.engine import bookkeeping, make_engine
 from secure_ds.training.dp.loop import TrainingRun
 from secure_ds.training.dp.noise.source import NoiseSource
@@ -99,6 +94,7 @@ def audited(plan: DpPlan, noise: object, rate: float | None = None, seed: int = 
     return audit.result()
 
 
+@pytest.mark.slow
 def test_honest_engine_passes() -> None:
     plan = plan_for()
     result = audited(plan, SeededNoise(2))
@@ -107,6 +103,7 @@ def test_honest_engine_passes() -> None:
     assert result.canaries == CANARIES
 
 
+@pytest.mark.slow
 def test_noise_at_half_scale_is_caught() -> None:
     plan = plan_for()
     result = audited(plan, SeededNoise(2, scale=0.5))
@@ -115,6 +112,7 @@ def test_noise_at_half_scale_is_caught() -> None:
         audit_verdict(plan.epsilon_after(plan.steps), DELTA, result)
 
 
+@pytest.mark.slow
 def test_clipping_off_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bookkeeping, "clipping_factors", lambda squares, _: torch.ones_like(squares))
     plan = plan_for()
@@ -124,6 +122,7 @@ def test_clipping_off_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         audit_verdict(plan.epsilon_after(plan.steps), DELTA, result)
 
 
+@pytest.mark.slow
 def test_twice_the_accounted_sampling_rate_is_caught() -> None:
     plan = plan_for()
     result = audited(plan, SeededNoise(2), rate=2 * plan.sampler.sampling_rate)
@@ -168,6 +167,7 @@ def test_every_engine_clips_the_probe(kind: str) -> None:
     torch.testing.assert_close(sums.flatten()[ids], torch.full((2,), 0.5), rtol=1e-4, atol=0)
 
 
+@pytest.mark.slow
 def test_with_the_real_noise_and_coins_it_runs() -> None:
     """No verdict here: it could, rarely, be a false alarm."""
     included = flip_coins(4001)
@@ -183,6 +183,20 @@ def test_what_cannot_be_audited_is_refused() -> None:
     tiny = {"w": torch.zeros(3)}
     with pytest.raises(TooManyCanaries):
         CanaryAudit(plan, tiny, None, None, None, None, RECORDS, np.zeros(4, dtype=bool))
-    cut = plan_for(sampler="truncated_poisson")
-    with pytest.raises(CanariesNeedPoisson):
-        CanaryAudit(cut, tiny, None, None, None, None, RECORDS, np.zeros(2, dtype=bool))
+
+
+def test_a_resumed_audit_goes_on() -> None:
+    """Coins and scores are those of the checkpoint, not the new trainer's."""
+    plan, tiny = plan_for(), {"w": torch.zeros(8)}
+    engine = partial(make_engine, "bookkeeping", task="classify", clipping=plan.clipping, performance=PERFORMANCE)
+    coins = np.array([True, False, True, True])
+    first, second, other = (
+        CanaryAudit(plan, tiny, None, engine, SeededNoise(1), None, RECORDS, each)
+        for each in (coins, ~coins, np.zeros(3, dtype=bool))
+    )
+    first.add_noise({"w": torch.ones(8)}, 1.0)
+    second.load_state(first.state())
+    assert second.included.tolist() == coins.tolist()
+    assert second.scores.tolist() == first.scores.tolist() and np.any(first.scores != 0)
+    with pytest.raises(CheckpointRefused):
+        other.load_state(first.state())
