@@ -113,6 +113,8 @@ def decide_for_all(
 
 
 def _require_same_way(dataset: DatasetRow, request: TrainingRequest) -> None:
+    if request.sealed is not None and request.algorithm != SEALED:
+        raise PlanInvalid(f"`sealed` has settings of {SEALED} alone", remedy=f"leave it out, or ask for {SEALED}")
     if dataset.is_sealed != (request.algorithm == SEALED):
         held = f"sealed: train with {SEALED}" if dataset.is_sealed else f"encrypted: {SEALED} needs a sealed data set"
         raise PlanInvalid(f"the records of this data set are {held}", remedy="choose another algorithm or data set")

@@ -33,6 +33,7 @@ def open_audit(
 
     Raises:
         TooManyCanaries: the model has fewer numbers.
+        CheckpointRefused: the checkpoint is of another number of canaries.
     """
     plan = order.plan
     alone = replace(order.performance, processes=1)
@@ -44,8 +45,8 @@ def open_audit(
         noise,
         draw,
         plan.facts.n_units,
-        flip_coins(plan.request.canaries) if checkpoint is None else checkpoint.audit["included"].numpy(),
+        flip_coins(plan.request.canaries),
     )
     if checkpoint is not None:
-        audit.scores = checkpoint.audit["scores"].numpy().copy()
+        audit.load_state(checkpoint.audit)
     return audit

@@ -111,8 +111,6 @@ class TrainingRequest(Message):
             raise ValueError("name either a data set or a collaboration")
         if self.dataset_ids is not None and self.collaboration_id is None:
             raise ValueError("several data sets are trained on in a collaboration only; name it")
-        if self.sealed is not None and self.algorithm != SEALED:
-            raise ValueError(f"`sealed` has settings of {SEALED} alone")
         return self
 
 

@@ -136,7 +136,7 @@ class CanaryAudit:
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return coins and scores for a sealed checkpoint: which canaries are in does not change within a job."""
-        return {"canary.included": torch.from_numpy(self.included), "canary.scores": torch.from_numpy(self.scores)}
+        return {"included": torch.from_numpy(self.included), "scores": torch.from_numpy(self.scores)}
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """Go on with the coins and scores of a checkpoint.
@@ -144,7 +144,7 @@ class CanaryAudit:
         Raises:
             CheckpointRefused: it is of another number of canaries.
         """
-        included, scores = state["canary.included"].numpy(), state["canary.scores"].numpy()
+        included, scores = state["included"].numpy(), state["scores"].numpy()
         if included.shape != self.included.shape or scores.shape != self.scores.shape:
             raise CheckpointRefused
         self.included, self.scores = included.astype(np.bool_), scores.astype(np.float64)
@@ -152,10 +152,6 @@ class CanaryAudit:
     def result(self) -> AuditResult:
         """Guess, and bound epsilon from below at the plan's delta; to be called once, when the last step is done."""
         return conclude(self._plan.event, self._plan.request.delta, self.scores, self.included)
-
-    def state(self) -> dict[str, torch.Tensor]:
-        """Return coins and scores, for a checkpoint that is sealed."""
-        return {"included": torch.from_numpy(self.included), "scores": torch.from_numpy(self.scores)}
 
     def _read(self, sums: Mapping[str, torch.Tensor]) -> npt.NDArray[np.float64]:
         values = np.zeros(len(self.included))
