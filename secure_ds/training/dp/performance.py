@@ -31,7 +31,8 @@ class Performance:
         device: "auto" takes CUDA where there is one.
         precision: of the forward and backward pass; norms, clipping and sums are float32.
         micro_batch: most privacy units in one pass; a batch is the sum of its passes.
-        compile: whether to run the model through `torch.compile`.
+        compile: whether to run the model through `torch.compile`; the first passes then take minutes, and the graph is
+            cut at every trainable layer, so that only long stretches between them gain.
         processes: data-parallel processes.
 
     Raises:

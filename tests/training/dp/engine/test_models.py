@@ -1,11 +1,15 @@
 """Whole models: every family, tied weights, adapters, units of several rows, passes, empty batches, precision."""
 
+import functools
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secure_ds.training.dp.batch import Batch
+from secure_ds.training.dp.engine import make_engine
+from secure_ds.training.dp.performance import Performance
 from tests.training.dp.engine.oracle import (
     FORMS,
     MODELS,
@@ -133,6 +137,17 @@ def test_the_cross_term_of_tied_weights_counts() -> None:
         apart.load_state_dict(model.state_dict())
     (*_, two) = unit_gradients(apart, task, batch)
     assert abs(float(vector(two).norm() / vector(gradient).norm()) - 1) > 100 * TOLERANCE
+
+
+def test_a_compiled_model_gives_each_batch_its_own_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced, but not translated: that would need a C++ compiler where tests run."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    model, task, _ = MODELS["table"](1)
+    performance = Performance(device="cpu", compile=True)
+    engine = make_engine("bookkeeping", model, task, Rule(0.3), performance)
+    for seed in range(3):
+        _, _, batch = MODELS["table"](5, seed)
+        assert distance(engine.clipped_sum(batch), expected(model, task, batch, Rule(0.3))) < TOLERANCE
 
 
 @pytest.mark.parametrize("engine", ["bookkeeping", "hooks", "ghost"])
