@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from secure_ds.trainer.hardening import KEPT_VARIABLES
+from secure_ds.core.child_environment import KEPT_VARIABLES
 from secure_ds.worker.trainer_process import Trainer, start_trainer
 
 

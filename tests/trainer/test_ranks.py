@@ -77,11 +77,13 @@ class TestTwoProcesses:
     """One pair of processes for all of these: torch.distributed has one group at a time."""
 
     @pytest.fixture(scope="class")
-    def model(self) -> nn.Module:
+    @classmethod
+    def model(cls) -> nn.Module:
         return build_model(CONFIG, 1)
 
     @pytest.fixture(scope="class")
-    def together(self, model: nn.Module) -> Iterator[DistributedEngine]:
+    @classmethod
+    def together(cls, model: nn.Module) -> Iterator[DistributedEngine]:
         with open_engine(PLAN, model, TOGETHER) as engine:
             yield engine
 

@@ -3,20 +3,25 @@
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from secure_ds.core.digest import digest_bytes
+from secure_ds.core.private_keys import public_point
 from secure_ds.jobs.sealed_model import read_model_statement
 from secure_ds.jobs.settlement import read_settlement, signature_holds
 from secure_ds.training.dp.model_file import read_dp_model
 from secure_ds.worker.trainer_process import Trainer, TrainerFailed, TrainerLost, start_trainer
-from tests.trainer.sealed_job import CLASSES, FENCE, Ledger, SealedJob, make_job, public_test
+from tests.trainer.sealed_job import CLASSES, FENCE, Ledger, SealedJob, ThreadTrainer, make_job, public_test
+
+
+KILLS = 2
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +29,10 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> SealedJob:
     return make_job(tmp_path_factory.mktemp("sealed"), steps=60, epsilon=8.0)
 
 
-def finished(job: SealedJob, **changes: Any) -> Ledger:
+def finished(job: SealedJob, start: Callable[[], Trainer] = ThreadTrainer, **changes: Any) -> Ledger:
     """Run a job to its end; return everything that was heard."""
     ledger = Ledger()
-    with start_trainer() as trainer:
+    with start() as trainer:
         trainer.start_job(**job.order(trainer.hello, **changes))
         for _ in ledger.follow(trainer):
             pass
@@ -37,7 +42,7 @@ def finished(job: SealedJob, **changes: Any) -> Ledger:
 
 @pytest.fixture(scope="module")
 def whole(job: SealedJob) -> Ledger:
-    return finished(job, checkpoint_every=25, public_test=public_test())
+    return finished(job, start_trainer, checkpoint_every=25, public_test=public_test())
 
 
 def test_steps_are_paid_for_before_anything_leaves_and_the_checkpoint_leaves_first(whole: Ledger) -> None:
@@ -88,7 +93,7 @@ def test_killed_at_random_steps_it_goes_on_from_the_last_checkpoint(job: SealedJ
             trainer.start_job(
                 **job.order(trainer.hello, checkpoint=checkpoint, checkpoint_every=7, steps_spent=ledger.paid)
             )
-            dies_after = moments.randint(1, 4) if kills < 4 else 1000
+            dies_after = moments.randint(1, 4) if kills < KILLS else 1000
             try:
                 for number, message in enumerate(ledger.follow(trainer)):
                     if message["kind"] == "checkpoint":
@@ -101,7 +106,7 @@ def test_killed_at_random_steps_it_goes_on_from_the_last_checkpoint(job: SealedJ
             except TrainerLost:
                 continue
     steps = [message["step"] for message, _ in ledger.of("checkpoint")]
-    assert kills == 4
+    assert kills == KILLS
     assert steps == sorted(steps)
     assert (steps[-1], ledger.paid) == (60, 60)
     model = read_dp_model(ledger.of("model")[0][1][0])
@@ -124,7 +129,7 @@ def test_a_job_that_is_done_hands_out_its_model_once_more(job: SealedJob, whole:
 
 def test_asked_to_stop_it_signs_what_was_used(job: SealedJob) -> None:
     ledger = Ledger()
-    with start_trainer() as trainer:
+    with ThreadTrainer() as trainer:
         trainer.start_job(**job.order(trainer.hello, checkpoint_every=1))
         for message in ledger.follow(trainer):
             if message["kind"] == "checkpoint" and message["step"] == 3:
@@ -144,7 +149,7 @@ class TestRefusals:
 
     @pytest.fixture
     def trainer(self) -> Iterator[Trainer]:
-        with start_trainer() as started:
+        with ThreadTrainer() as started:
             yield started
 
     def refused(self, trainer: Trainer, order: dict[str, Any], code: str, settled: int | None = 0) -> None:
@@ -162,7 +167,7 @@ class TestRefusals:
             {"plan_digest": "sha256:" + "0" * 64},
             {"fence": FENCE + 1},
             {"dataset_id": "ds_" + "b" * 26},
-            {"session_key": "04" + "00" * 64},
+            {"session_key": public_point(ec.generate_private_key(ec.SECP256R1()))},
         ],
         ids=lambda bound: next(iter(bound)),
     )
@@ -225,7 +230,7 @@ def test_it_ends_with_its_worker(job: SealedJob) -> None:
 def test_public_records_are_read_without_running_anything(job: SealedJob, tmp_path: Path) -> None:
     path = tmp_path / "objects.npz"
     np.savez(path, inputs=np.array([{}], dtype=object), targets=np.zeros(1))
-    with start_trainer() as trainer:
+    with ThreadTrainer() as trainer:
         trainer.start_job(**job.order(trainer.hello, public_test=path.read_bytes()))
         with pytest.raises(TrainerFailed, match="protocol_broken"):
             list(trainer.messages())
