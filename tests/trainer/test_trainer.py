@@ -20,7 +20,6 @@ from secure_ds.training.dp.model_file import read_dp_model
 from secure_ds.worker.trainer_process import Trainer, TrainerFailed, TrainerLost, start_trainer
 from tests.trainer.sealed_job import CLASSES, FENCE, Ledger, SealedJob, ThreadTrainer, make_job, public_test
 
-
 KILLS = 2
 
 
