@@ -21,7 +21,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.rows import Row
 
 HOME = Path(__file__).parent
-NOT_BENCHMARKS = frozenset({"comparison", "data_files", "harness", "machine", "rows", "run"})
+NOT_BENCHMARKS = frozenset({"comparison", "data_files", "harness", "machine", "rows", "run", "sealed_runs"})
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -32,4 +32,5 @@ def build_service_context(settings: Settings) -> ServiceContext:
         evaluators=settings.allowed_evaluators,
         confirmation_seconds=settings.confirmation_seconds,
         resources=settings.resources,
+        trainer=settings.trainer,
     )

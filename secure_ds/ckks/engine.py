@@ -76,6 +76,16 @@ class Engine:
         """Write a ciphertext as an uncompressed SEAL file."""
         return memory_io.save(ciphertext)
 
+    def hand_out(self, ciphertext: Ciphertext) -> memory_io.MemoryFile:
+        """Write a ciphertext for another process of this evaluation."""
+        return memory_io.to_file(ciphertext)
+
+    def take_in(self, file: memory_io.MemoryFile) -> Ciphertext:
+        """Read what another process of this evaluation has handed out."""
+        ciphertext = sealapi.Ciphertext()
+        memory_io.from_file(ciphertext, self._context, file)
+        return ciphertext
+
     def level(self, ciphertext: Ciphertext) -> int:
         """Return the level of a ciphertext."""
         return int(ciphertext.coeff_modulus_size()) - 1

@@ -1,11 +1,12 @@
 """A share of a logistic step in a process of its own; run as `python -m secure_ds.ckks.logistic_process`.
 
 SEAL holds the interpreter lock, so a second core needs a second process. `RemoteShard` is the parent's end; the child
-answers one message after the other (`frames`) until its standard input ends, which it does with the parent.
+answers one message after the other (`process_line`) until its standard input ends, which it does with the parent.
 
 Rules kept here:
   1. Only JSON and SEAL's files pass between them. What the parent sends has been checked by the parent.
-  2. The child gets no environment but the path of the program, and no other file descriptor of the parent's.
+  2. The child gets no environment but the path of the program, and no file descriptor of the parent's but its end of
+     the line and the memory files sent over it.
   3. A refusal in the child is raised in the parent under its own message; a child that died is
      `EvaluationProcessFailed`.
 """
@@ -13,19 +14,23 @@ Rules kept here:
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import CkksError, EvaluationRefused
 from secure_ds.ckks.logistic_shard import LogisticShard
+from secure_ds.ckks.logistic_shares import whole_nodes
+from secure_ds.ckks.memory_io import MemoryFile
+from secure_ds.ckks.packing import Node
 from secure_ds.ckks.planner import CircuitPlan
+from secure_ds.ckks.process_line import ProcessLine
 from secure_ds.ckks.process_pool import EvaluationProcessFailed
-from secure_ds.core.frames import receive, send
 from secure_ds.core.resources import Resources
 
 _GONE: Final = "a process that evaluates ciphertexts has ended; try again, with more memory or fewer processes"
@@ -37,10 +42,11 @@ class RemoteShard:
 
     def __init__(self, keys: Mapping[str, bytes], plan: CircuitPlan, features: range, resources: Resources) -> None:
         """Start the child; it loads the keys while the caller goes on."""
-        self.features = features
+        self.features, self.places = features, whole_nodes(features, plan.n_features)
+        self._n_features = plan.n_features
         self._owed = 0
-        self._process = _start()
-        weakref.finalize(self, _end, self._process)
+        self._process, self._line = _start()
+        weakref.finalize(self, _end, self._process, self._line)
         message = {
             "do": "open",
             "plan": plan.to_json(),
@@ -49,7 +55,7 @@ class RemoteShard:
             "directory": str(resources.directory) if resources.directory else None,
             "keys": list(keys),
         }
-        self._ask(message, list(keys.values()))
+        self._ask(message, blobs=list(keys.values()))
 
     @property
     def process_id(self) -> int:
@@ -57,92 +63,132 @@ class RemoteShard:
         return self._process.pid
 
     def load_block(self, columns: Iterable[bytes], label: bytes) -> None:
-        """Send the next block; errors show at the next answer."""
-        self._ask({"do": "block", "columns": len(self.features)}, [label])
-        for data in columns:
-            self._send({}, [data])
+        """Send the next block; errors of the child show at its next answer.
+
+        Raises:
+            EvaluationRefused: there are fewer columns than features; the child is of no use then.
+        """
+        self._ask({"do": "block", "columns": len(self.features)}, blobs=[label])
+        sent = 0
+        for sent, data in enumerate(columns, start=1):  # noqa: B007
+            self._send({}, blobs=[data])
+        if sent < len(self.features):
+            raise EvaluationRefused(f"a block has {self._n_features} feature columns, got fewer")
 
     def ask_weighted_sums(self, weights: Sequence[int]) -> None:
         """Start `LogisticShard.weighted_sums`."""
         self._ask({"do": "sums", "weights": [str(weight) for weight in weights]})
 
-    def ask_residual(self, block: int, z: bytes | None) -> None:
-        """Start `LogisticShard.residual`."""
-        self._ask({"do": "residual", "block": block}, [] if z is None else [z])
+    def ask_images(self, block: int, z: MemoryFile | None) -> None:
+        """Start `LogisticShard.images`."""
+        self._ask({"do": "images", "block": block}, [z])
 
-    def ask_cube(self, half: bytes) -> None:
-        """Start `LogisticShard.cube`."""
-        self._ask({"do": "cube"}, [half])
+    def ask_second_cube(self, z: MemoryFile) -> None:
+        """Start `LogisticShard.second_cube`."""
+        self._ask({"do": "second_cube"}, [z])
 
-    def ask_subtrees(self, residuals: Sequence[bytes], size: int) -> None:
-        """Start `LogisticShard.subtrees`."""
-        self._ask({"do": "subtrees", "size": size}, residuals)
+    def ask_odd_images(self, residual: MemoryFile) -> None:
+        """Start `LogisticShard.odd_images`."""
+        self._ask({"do": "odd_images"}, [residual])
 
-    def answer(self) -> list[bytes]:
-        """Return the files that the last question is answered with; for sums, an empty one stands for None.
+    def hold(self, images: Sequence[MemoryFile]) -> None:
+        """Hand over images of the next blocks' residuals, until the next weighted sums; there is no answer."""
+        self._send({"do": "hold"}, images)
+
+    def ask_nodes(self) -> None:
+        """Start `LogisticShard.node` of one place after the other; each has its own answer."""
+        for place in self.places:
+            self._ask({"do": "node", "place": place})
+
+    def weighted_sums(self) -> list[MemoryFile | None]:
+        """Return the answer to `ask_weighted_sums`, of every block, and forget what was not taken before it.
 
         Raises:
             EvaluationRefused: the child refused something since the last answer.
             EvaluationProcessFailed: it is gone.
         """
-        blobs: list[bytes] = []
-        while self._owed:
-            self._owed -= 1
-            blobs = self._take()
-        return blobs
+        while self._owed > 1:
+            self._take()
+        return self._take()
+
+    def answer(self) -> list[MemoryFile]:
+        """Return the answer to the oldest other question that has none yet; raises what `weighted_sums` does."""
+        return [file for file in self._take() if file is not None]
 
     def close(self) -> None:
         """End the child."""
-        _end(self._process)
+        _end(self._process, self._line)
 
-    def _ask(self, message: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
-        self._send(message, blobs)
+    def _ask(
+        self, message: dict[str, Any], files: Sequence[MemoryFile | None] = (), blobs: Sequence[bytes] = ()
+    ) -> None:
+        self._send(message, files, blobs)
         self._owed += 1
 
-    def _send(self, message: dict[str, Any], blobs: Sequence[bytes]) -> None:
+    def _send(
+        self, message: dict[str, Any], files: Sequence[MemoryFile | None] = (), blobs: Sequence[bytes] = ()
+    ) -> None:
         try:
-            send(_stream(self._process.stdin), message, blobs)
+            self._line.send(message, files, blobs)
         except (OSError, ValueError):
             raise EvaluationProcessFailed(_GONE) from None
 
-    def _take(self) -> list[bytes]:
+    def _take(self) -> list[MemoryFile | None]:
+        self._owed -= 1
         try:
-            message, blobs = receive(_stream(self._process.stdout))
+            message, files, _ = self._line.receive()
         except (OSError, EOFError, ValueError):
             raise EvaluationProcessFailed(_GONE) from None
         if "refused" in message:
             raise EvaluationRefused(message["refused"])
-        return blobs
+        return files
 
 
 class _Child:
     """The other end: one shard, and what it is asked."""
 
-    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
-        self._requests, self._answers = requests, answers
+    def __init__(self, line: ProcessLine) -> None:
+        self._line = line
         self._engine: Engine
         self._shard: LogisticShard
-        self._acts = {
-            "open": self._open,
-            "block": self._block,
-            "sums": self._sums,
-            "residual": self._residual,
-            "cube": self._cube,
-            "subtrees": self._subtrees,
-        }
+        self._images: list[Ciphertext] = []
 
     def serve(self) -> None:
         """Answer until the parent is gone."""
         while True:
-            message, blobs = receive(self._requests)
+            message, files, blobs = self._line.receive()
+            if message["do"] == "hold":
+                self._images += [self._engine.take_in(file) for file in files if file is not None]
+                continue
             try:
-                found = self._acts[message["do"]](message, blobs)
+                found = self._answer(message, files, blobs)
             except CkksError as error:
-                send(self._answers, {"refused": str(error)})
+                self._line.send({"refused": str(error)})
             else:
-                send(self._answers, {}, found)
+                self._line.send({}, [None if each is None else self._engine.hand_out(each) for each in found])
 
-    def _open(self, message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
+    def _answer(
+        self, message: dict[str, Any], files: Sequence[MemoryFile | None], blobs: Sequence[bytes]
+    ) -> Sequence[Ciphertext | None]:
+        if message["do"] == "open":
+            return self._open(message, blobs)
+        if message["do"] == "block":
+            return self._block(message["columns"], blobs[0])
+        taken = [None if file is None else self._engine.take_in(file) for file in files]
+        match message["do"]:
+            case "sums":
+                self._images = []
+                return self._shard.weighted_sums([int(weight) for weight in message["weights"]])
+            case "images":
+                return self._shard.images(message["block"], taken[0])
+            case "second_cube":
+                return [self._shard.second_cube(taken[0])]
+            case "odd_images":
+                return self._shard.odd_images(taken[0])
+            case _:
+                return [self._shard.node(self._images, Node(*message["place"]))]
+
+    def _open(self, message: dict[str, Any], blobs: Sequence[bytes]) -> list[Ciphertext]:
         plan = CircuitPlan.from_json(message["plan"])
         directory = Path(message["directory"]) if message["directory"] else None
         self._engine = Engine(plan.parameters, dict(zip(message["keys"], blobs, strict=True)))
@@ -150,43 +196,28 @@ class _Child:
         self._shard = LogisticShard(self._engine, plan, range(*message["features"]), resources)
         return []
 
-    def _block(self, message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
-        columns = [receive(self._requests)[1][0] for _ in range(message["columns"])]
-        self._shard.load_block(columns, blobs[0])
+    def _block(self, count: int, label: bytes) -> list[Ciphertext]:
+        columns = [self._line.receive()[2][0] for _ in range(count)]
+        self._shard.load_block(columns, label)
         return []
 
-    def _sums(self, message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
-        sums = self._shard.weighted_sums([int(weight) for weight in message["weights"]])
-        return [b"" if total is None else self._engine.save(total) for total in sums]
 
-    def _residual(self, message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
-        z = self._engine.load(blobs[0]) if blobs else None
-        return self._saved([self._shard.residual(message["block"], z)])
-
-    def _cube(self, message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
-        return self._saved([self._shard.cube(self._engine.load(blobs[0]))])
-
-    def _subtrees(self, message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
-        return self._saved(self._shard.subtrees([self._engine.load(data) for data in blobs], message["size"]))
-
-    def _saved(self, ciphertexts: Iterable[Ciphertext]) -> list[bytes]:
-        return [self._engine.save(ciphertext) for ciphertext in ciphertexts]
-
-
-def _start() -> subprocess.Popen[bytes]:
+def _start() -> tuple[subprocess.Popen[bytes], ProcessLine]:
     environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "secure_ds.ckks.logistic_process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-    )
+    here, there = socket.socketpair()
+    with there:
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [sys.executable, "-m", "secure_ds.ckks.logistic_process", str(there.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            pass_fds=[there.fileno()],
+        )
+    return process, ProcessLine(cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin), here)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            _close_quietly(stream)
+def _end(process: subprocess.Popen[bytes], line: ProcessLine) -> None:
+    line.close()
     try:
         process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:
@@ -194,26 +225,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _close_quietly(stream: Any) -> None:
-    try:
-        stream.close()
-    except OSError:
-        return
-
-
-def _stream(stream: Any) -> BinaryIO:
-    if stream is None:
-        raise EvaluationProcessFailed(_GONE)
-    found: BinaryIO = stream
-    return found
-
-
 def main() -> None:
     """Serve the parent on standard input and output; whatever prints goes to standard error."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        _Child(sys.stdin.buffer, answers).serve()
+        _Child(ProcessLine(sys.stdin.buffer, answers, socket.socket(fileno=int(sys.argv[1])))).serve()
     except (EOFError, BrokenPipeError):
         os._exit(0)
 

@@ -9,15 +9,16 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from secure_ds.ckks.ciphertext_store import CiphertextStore
 from secure_ds.ckks.engine import Ciphertext, Engine
 from secure_ds.ckks.errors import EvaluationRefused
 from secure_ds.ckks.layers.linear import weighted_sum
 from secure_ds.ckks.layers.products import sum_of_products
-from secure_ds.ckks.layers.residual import cube, joined, residual
-from secure_ds.ckks.packing import group_size, grouped, images, subtree
+from secure_ds.ckks.layers.residual import first_cube, joined, residual, second_cube
+from secure_ds.ckks.logistic_shares import whole_nodes
+from secure_ds.ckks.packing import Node, group_size, grouped, images, node, of_groups
 from secure_ds.ckks.planner import CircuitPlan
 from secure_ds.ckks.scales import PRODUCT_LEVEL
 from secure_ds.core.resources import Resources
@@ -28,11 +29,13 @@ class LogisticShard:
 
     Attributes:
         features: which, whole groups of them.
+        places: the largest nodes of the packing tree that lie within them.
     """
 
     def __init__(self, engine: Engine, plan: CircuitPlan, features: range, resources: Resources) -> None:
         """Prepare for a range of features."""
         self._engine, self._plan, self.features = engine, plan, features
+        self.places = whole_nodes(features, plan.n_features)
         self._group = group_size(plan.n_features)
         self._store = CiphertextStore(engine, resources)
         self._forward: list[list[int]] = []  # [block][feature], top level
@@ -71,40 +74,48 @@ class LogisticShard:
         """
         return [self._weighted_sum(block, weights) for block in self._forward]
 
-    def residual(self, block: int, z: Ciphertext | None) -> Ciphertext:
-        """Return r1 - J r2 of a block, from its whole weighted sum."""
-        return residual(self._engine, z, self._store[self._labels[block]], self._plan.scales, self._plan.sigmoid)
+    def images(self, block: int, z: Ciphertext | None) -> list[Ciphertext]:
+        """Return the images of a block's residual r1 - J r2, from its whole weighted sum."""
+        found = residual(self._engine, z, self._store[self._labels[block]], self._plan.scales, self._plan.sigmoid)
+        return images(self._engine, found, self._group)
 
-    def cube(self, half: Ciphertext) -> Ciphertext:
-        """Return the cube of one half of a weighted sum, three polynomials."""
-        return cube(self._engine, half, self._plan.scales, self._plan.sigmoid)
+    def first_cube(self, z: Ciphertext) -> Ciphertext:
+        """Return the cube of the first half of a weighted sum, three polynomials."""
+        return first_cube(self._engine, z, self._plan.scales, self._plan.sigmoid)
+
+    def second_cube(self, z: Ciphertext) -> Ciphertext:
+        """Return the cube of the second half."""
+        return second_cube(self._engine, z, self._plan.scales, self._plan.sigmoid)
 
     def joined(self, block: int, cubes: tuple[Ciphertext, Ciphertext] | None) -> Ciphertext:
         """Return r1 - J r2 of a block from the cubes of both halves."""
         return joined(self._engine, cubes, self._store[self._labels[block]], self._plan.scales)
 
-    def subtrees(self, residuals: Sequence[Ciphertext], size: int) -> list[Ciphertext]:
-        """Return the packing tree's values over every `size` features of this share.
+    def even_images(self, residual: Ciphertext) -> list[Ciphertext]:
+        """Return every other image of a block's residual, from the first, the residual itself, on."""
+        return images(self._engine, residual, self._group, reached=2)
+
+    def odd_images(self, residual: Ciphertext) -> list[Ciphertext]:
+        """Return the images between `even_images`, as many."""
+        return images(self._engine, self._engine.automorphism(residual, 3), self._group, reached=2)
+
+    def node(self, turned: Sequence[Ciphertext], place: Node) -> Ciphertext:
+        """Return the packing tree's value at one of `places`.
 
         Args:
-            residuals: of every block.
-            size: a power of two, a multiple of the group's size.
+            turned: the images of the residuals of all blocks.
+            place: which.
         """
-        turned = [image for each in residuals for image in images(self._engine, each, self._group)]
 
         def product(group: int) -> Ciphertext:
             combinations = self._combinations(group - self.features.start // self._group)
             return self._product(turned, combinations)
 
-        return [self._subtree(product, first, size) for first in self.features[::size]]
+        return node(self._engine, of_groups(product, self._group), place, self._plan.n_features)
 
     def close(self) -> None:
         """Let go of everything."""
         self._store.close()
-
-    def _subtree(self, product: Callable[[int], Ciphertext], first: int, size: int) -> Ciphertext:
-        present = min(size, self._plan.n_features - first)
-        return subtree(self._engine, product, size, first, present, self._group)
 
     def _combinations(self, group: int) -> Iterator[Ciphertext]:
         for block in self._groups:

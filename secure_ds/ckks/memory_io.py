@@ -5,10 +5,12 @@ Rules kept here:
 1. SEAL's Python binding only reads and writes *paths*. The path is always an anonymous memory file of this process
    (`memfd_create`), so neither a key nor a ciphertext ever reaches a file system.
 2. What leaves is always uncompressed: one object has one encoding of one length, and whoever receives it can check
-   every byte of it without running a decompressor (see `secure_ds.ckks.format`).
+   every byte of it without running a decompressor (see `secure_ds.ckks.format`). Only a `MemoryFile`, which passes
+   between the processes of one evaluation, holds what SEAL writes as it is.
 """
 
 import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -30,6 +32,31 @@ class Loadable(Protocol):
 
     def load(self, context: Any, path: str, /) -> None:
         """Replace the object by what `path` holds."""
+
+
+class MemoryFile:
+    """A SEAL object in a memory file; the file's end comes when nobody refers to it, here or in another process.
+
+    Attributes:
+        descriptor: of the file; another process may be given it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        """Take over an open descriptor."""
+        self.descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+
+
+def to_file(seal_object: Savable) -> MemoryFile:
+    """Write a SEAL object into a new memory file."""
+    file = MemoryFile(os.memfd_create("seal", os.MFD_CLOEXEC))
+    seal_object.save(_path(file.descriptor))
+    return file
+
+
+def from_file(seal_object: Loadable, context: Any, file: MemoryFile) -> None:
+    """Fill `seal_object` from what `to_file` has written, in this process or in another one of this program."""
+    seal_object.load(context, _path(file.descriptor))
 
 
 def save(seal_object: Savable) -> bytes:
@@ -70,9 +97,13 @@ def uncompressed(data: bytes) -> bytes:
 def _memory_file() -> Iterator[tuple[int, str]]:
     descriptor = os.memfd_create("seal", os.MFD_CLOEXEC)
     try:
-        yield descriptor, f"/proc/self/fd/{descriptor}"
+        yield descriptor, _path(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _path(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
 
 
 def _read_all(descriptor: int) -> bytes:

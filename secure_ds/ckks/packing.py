@@ -28,11 +28,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from secure_ds.ckks.parameters import Parameters
 
 T = TypeVar("T")
+
+
+class Node(NamedTuple):
+    """A node of the tree: `size` inputs, a power of two, from `first` on, a multiple of it."""
+
+    first: int
+    size: int
+
+
+Known: TypeAlias = Callable[[Node], T | None]
+"""Gives a node's value, or None for one that is to be made from its halves."""
 
 GROUP = 8
 """Inputs of a group. Twice as many would halve the rest of the tree, but double the images of r, one set a block."""
@@ -133,9 +144,13 @@ def grouped(ring: Ring[T], inputs: Sequence[T], size: int) -> list[T]:
     return [*(ring.add(left, right) for left, right in pairs), *minus]
 
 
-def images(ring: Ring[T], value: T, size: int) -> list[T]:
-    """Return g_0(value) .. g_(size - 1)(value), `size` a power of two."""
-    found, reached = [value], 1
+def images(ring: Ring[T], value: T, size: int, reached: int = 1) -> list[T]:
+    """Return g_0(value) .. g_(size - 1)(value), `size` a power of two.
+
+    Bit k of i stands for the automorphism of 2^(k+1) + 1, lowest first. From `reached` = 2 on: of even i alone; from
+    g_1(value), those of odd i.
+    """
+    found = [value]
     while reached < size:
         reached *= 2
         found += [ring.automorphism(image, reached + 1) for image in found]
@@ -147,32 +162,40 @@ def pack(ring: Ring[T], inputs: Callable[[int], T], count: int, group: int = 1) 
 
     Args:
         ring: arithmetic of the elements.
-        inputs: makes the value of group i: input i itself for `group` = 1, else the subtree over inputs from
+        inputs: makes the value of group i: input i itself for `group` = 1, else the node over inputs from
             i * group on; called once for each, in ascending order.
         count: number of inputs, 1 to N.
         group: inputs of a group, a power of two up to K.
     """
-    padded = padded_count(count)
-    packed = subtree(ring, inputs, padded, 0, count, group)
-    size = padded
+    return pack_nodes(ring, of_groups(inputs, group), count)
+
+
+def pack_nodes(ring: Ring[T], known: Known[T], count: int) -> T:
+    """Pack `count` inputs, 1 to N, of which `known` gives some nodes of the tree, made in any place and order."""
+    size = padded_count(count)
+    packed = node(ring, known, Node(0, size), count)
     while size < ring.degree:
         size *= 2
         packed = ring.add(packed, ring.automorphism(packed, size + 1))
     return packed
 
 
-def subtree(ring: Ring[T], inputs: Callable[[int], T], size: int, first: int, present: int, group: int = 1) -> T:
-    """Return the tree's value over `size` inputs from `first` on, of which `present` (one at least) are there.
+def of_groups(inputs: Callable[[int], T], group: int) -> Known[T]:
+    """Know the nodes of `group` inputs, by their number."""
+    return lambda place: inputs(place.first // group) if place.size == group else None
 
-    Subtrees may be made in any place and order: packing with `group` = size puts them together.
-    """
-    if size == group:
-        return inputs(first // group)
+
+def node(ring: Ring[T], known: Known[T], place: Node, count: int) -> T:
+    """Return a node's value; at least its first input is among the `count` that there are."""
+    found = known(place)
+    if found is not None:
+        return found
+    first, size = place
     half = size // 2
-    even = subtree(ring, inputs, half, first, min(present, half), group)
-    if present <= half:
+    even = node(ring, known, Node(first, half), count)
+    if count <= first + half:
         return ring.add(even, ring.automorphism(even, size + 1))
-    odd = ring.shift(subtree(ring, inputs, half, first + half, present - half, group), ring.degree // size)
+    odd = ring.shift(node(ring, known, Node(first + half, half), count), ring.degree // size)
     return ring.add(ring.add(even, odd), ring.automorphism(ring.subtract(even, odd), size + 1))
 
 

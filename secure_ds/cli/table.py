@@ -18,7 +18,13 @@ DATASET = LazyGroup(
         "encrypt": Row(
             f"{_COMMANDS}.dataset.encrypt:encrypt", "Encrypt records into a package, on this machine alone."
         ),
-        "upload": Row(f"{_COMMANDS}.dataset.upload:upload", "Upload an encrypted package and have it checked."),
+        "seal": Row(
+            f"{_COMMANDS}.dataset.seal:seal",
+            "Seal records into a package, for training deep models, on this machine alone.",
+        ),
+        "upload": Row(
+            f"{_COMMANDS}.dataset.upload:upload", "Upload an encrypted or sealed package and have it checked."
+        ),
         "ls": Row(f"{_COMMANDS}.dataset.ls:ls", "List the data sets that you may see."),
         "show": Row(f"{_COMMANDS}.dataset.show:show", "Show a data set."),
         "budget": Row(f"{_COMMANDS}.dataset.budget:budget", "Show what a data set may still release."),

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from secure_ds.client.client import Client
 from secure_ds.client.errors import ServiceUnreachable, UntrustedService
 from secure_ds.client.package import Package
+from secure_ds.client.sealed_package import SealedPackage
+from secure_ds.data.descriptor import FileReference
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 from secure_ds.wire.datasets import DatasetCreate, DatasetView, Envelope
 from secure_ds.wire.service import PublicKeys
@@ -38,7 +40,11 @@ def sealing_key(pinned: PublicKeys) -> ec.EllipticCurvePublicKey:
 
 
 def upload_package(
-    client: Client, package: Package, name: str, sensitivity: int, progress: Progress = lambda sent, total: None
+    client: Client,
+    package: Package | SealedPackage,
+    name: str,
+    sensitivity: int,
+    progress: Progress = lambda sent, total: None,
 ) -> DatasetView:
     """Register a package, upload what has not arrived, and have it checked.
 
@@ -50,7 +56,7 @@ def upload_package(
     view = client.dataset(package.descriptor.dataset_id)  # a repeated registration is answered as it was the first time
     if view.state != DatasetState.UPLOADING:
         return view
-    blobs = list(package.blobs())
+    blobs: list[FileReference] = list(package.blobs())
     total, before = sum(blob.bytes for blob in blobs), 0
     for blob in blobs:
         client.upload_blob(view.id, blob.digest, package.path(blob), _shifted(progress, before, total))
@@ -78,7 +84,7 @@ def wait_until_checked(
     raise ServiceUnreachable(f"the data set was not checked within {seconds:.0f} s; is a worker running?")
 
 
-def _registration(package: Package, name: str, sensitivity: int) -> DatasetCreate:
+def _registration(package: Package | SealedPackage, name: str, sensitivity: int) -> DatasetCreate:
     sealed = package.sealed_key()
     return DatasetCreate(
         envelope=Envelope.model_validate_json(package.envelope),

@@ -219,7 +219,7 @@ class Package:
         self.envelope = read_file(directory / DESCRIPTOR_FILE)
         self.descriptor = open_descriptor(self.envelope, upload_key)
         for reference in self.blobs():
-            _require_length(self.path(reference), reference.bytes)
+            require_length(self.path(reference), reference.bytes)
 
     def blobs(self) -> Iterator[FileReference]:
         """Yield every file to upload: evaluation keys of its own, then ciphertexts in the descriptor's order."""
@@ -229,7 +229,7 @@ class Package:
 
     def path(self, reference: FileReference) -> Path:
         """Return where a blob lies; its content is unverified."""
-        return self._directory / BLOBS / _blob_name(reference.digest)
+        return self._directory / BLOBS / blob_name(reference.digest)
 
     def read(self, reference: FileReference) -> bytes:
         """Return a blob with its digest checked.
@@ -237,7 +237,7 @@ class Package:
         Raises:
             InvalidPackage: the content is another.
         """
-        return _verified(self.path(reference), reference)
+        return verified_file(self.path(reference), reference)
 
     def sealed_key(self) -> bytes | None:
         """Return the sealed CKKS secret key with its digest checked; None where the key is a collaboration's.
@@ -246,7 +246,7 @@ class Package:
             InvalidPackage: the content is another.
         """
         reference = self.descriptor.sealed_key
-        return None if reference is None else _verified(self._directory / SEALED_KEY_FILE, reference)
+        return None if reference is None else verified_file(self._directory / SEALED_KEY_FILE, reference)
 
 
 class BlobWriter:
@@ -259,7 +259,7 @@ class BlobWriter:
     def write(self, data: bytes) -> tuple[str, int]:
         """Write one file; return its digest and length."""
         digest = digest_bytes(data)
-        (self._directory / _blob_name(digest)).write_bytes(data)
+        (self._directory / blob_name(digest)).write_bytes(data)
         self._done += 1
         self._progress(self._done, self._total)
         return digest, len(data)
@@ -314,7 +314,8 @@ def _n_files(declaration: Declaration, content: Content, n_records: int) -> int:
     return len(KEY_NAMES) + columns * n_blocks(parameters, n_records)
 
 
-def _blob_name(digest: str) -> str:
+def blob_name(digest: str) -> str:
+    """Return the name of the file with this digest."""
     return digest.removeprefix("sha256:")
 
 
@@ -340,13 +341,15 @@ def read_file(path: Path) -> bytes:
         raise InvalidPackage(f"{path.name} cannot be read; the package is unfinished or damaged") from None
 
 
-def _verified(path: Path, reference: FileReference) -> bytes:
+def verified_file(path: Path, reference: FileReference) -> bytes:
+    """Return a file with its digest checked. Raises `InvalidPackage`: the content is another."""
     data = read_file(path)
     if digest_bytes(data) != reference.digest:
         raise InvalidPackage(f"{path.name} is not the file that the descriptor lists")
     return data
 
 
-def _require_length(path: Path, expected: int) -> None:
+def require_length(path: Path, expected: int) -> None:
+    """Refuse a file that is missing or of another length, in bytes. Raises `InvalidPackage`."""
     if not path.is_file() or path.stat().st_size != expected:
         raise InvalidPackage(f"{path.name} is missing or not {expected} bytes long; write the package again")

@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -67,6 +67,12 @@ class Settings(BaseModel):
         default=DEFAULT_MEMORY, ge=2**20, description="bytes of ciphertexts a step holds; the rest lies in files"
     )
     evaluator_directory: Path | None = Field(default=None, description="where those files are; default: temporary")
+    trainer_engine: Literal["bookkeeping", "ghost", "hooks"] = "bookkeeping"
+    trainer_device: Literal["auto", "cpu", "cuda"] = "auto"
+    trainer_precision: Literal["float32", "bfloat16"] = "float32"
+    trainer_micro_batch: int = Field(default=64, ge=1, le=2**16, description="privacy units clipped at a time")
+    trainer_compile: bool = False
+    trainer_processes: int = Field(default=1, ge=1, le=1024, description="processes of a sealed job's trainer")
     production: bool = False
     log_level: str = "INFO"
 
@@ -90,6 +96,12 @@ class Settings(BaseModel):
     def resources(self) -> Resources:
         """What a worker may use for evaluating a step."""
         return Resources(self.evaluator_processes or all_cores(), self.evaluator_memory, self.evaluator_directory)
+
+    @property
+    def trainer(self) -> dict[str, Any]:
+        """How fast sealed jobs are trained, never what: `secure_ds.training.dp.performance`."""
+        names = ("engine", "device", "precision", "micro_batch", "compile", "processes")
+        return {name: getattr(self, f"trainer_{name}") for name in names}
 
     @property
     def database(self) -> str:

@@ -34,7 +34,7 @@ def load_csv(path: Path) -> Records:
         UnreadableFile: it is not UTF-8 CSV with a header, or rows differ in length (the first after the header is 0).
     """
     try:
-        with _open_text(path) as lines:
+        with open_text(path) as lines:
             header, *rows = csv.reader(lines)
     except (OSError, ValueError, EOFError, csv.Error) as error:
         raise UnreadableFile(f"{path.name}: not a CSV file with a header ({type(error).__name__})") from None
@@ -53,14 +53,14 @@ def load_json_lines(path: Path) -> Records:
         UnreadableFile: it is something else; the message names the line (counted from 0) or the key, never a value.
     """
     try:
-        with _open_text(path) as lines:
+        with open_text(path) as lines:
             rows = [json.loads(line) for line in lines]
     except (OSError, ValueError, EOFError, RecursionError) as error:
         raise UnreadableFile(f"{path.name}: not a file of JSON lines ({type(error).__name__})") from None
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or row.keys() != rows[0].keys():
             raise UnreadableFile(f"{path.name}: line {number} is no JSON object with the keys of the first")
-    return _records(path, {name: _json_column(path, name, rows) for name in (rows[0] if rows else ())})
+    return _records(path, {name: json_column(path, name, rows) for name in (rows[0] if rows else ())})
 
 
 def load_npz(path: Path, members: Mapping[str, str] | None = None) -> Records:
@@ -84,7 +84,8 @@ def load_npz(path: Path, members: Mapping[str, str] | None = None) -> Records:
         raise UnreadableFile(f"{path.name}: not an NPZ file of plain arrays ({type(error).__name__})") from None
 
 
-def _json_column(path: Path, name: str, rows: list[dict[str, Any]]) -> npt.NDArray[Any]:
+def json_column(path: Path, name: str, rows: list[dict[str, Any]]) -> npt.NDArray[Any]:
+    """Return one key of JSON objects as a column. Raises `UnreadableFile`: it holds more than one kind."""
     cells = [row[name] for row in rows]
     if not (all(type(cell) is str for cell in cells) or all(type(cell) in (int, float) for cell in cells)):
         raise UnreadableFile(f"{path.name}: key {name!r} must hold texts only, or numbers only")
@@ -98,7 +99,8 @@ def _records(path: Path, columns: dict[str, np.ndarray]) -> Records:
         raise UnreadableFile(f"{path.name}: {error}") from None
 
 
-def _open_text(path: Path) -> IO[str]:
+def open_text(path: Path) -> IO[str]:
+    """Open a UTF-8 text, unpacked if it is gzip."""
     if path.name.endswith(".gz"):
         return cast(IO[str], gzip.open(path, "rt", encoding="utf-8", newline=""))
     return path.open(encoding="utf-8", newline="")

@@ -98,3 +98,9 @@ class IllegalSpend(PrivacyError, RuntimeError):
     """The caller spends what was never reserved: out of order, past the last step, or after the reservation closed."""
 
     code: ClassVar[str] = "illegal_spend"
+
+
+class AccountantsDisagree(PrivacyError):
+    """Independent accountants do not confirm what a plan claims; nothing is trained."""
+
+    code: ClassVar[str] = "accountants_disagree"

@@ -5,30 +5,37 @@ Rules kept here:
 2. Spent never decreases. What was released stays spent, whatever became of the job.
 3. Steps are spent from the first on, before anything that depends on them is released; saying so again changes nothing.
 4. Settling returns exactly what was reserved and never released, once.
-5. Costs are vectors of integers (units of 1e-12 of Renyi divergence, rounded up), so rules 1 to 4 are equalities.
+5. Costs are vectors of integers (units of 1e-12 of Renyi divergence, `renyi_cost`), so rules 1 to 4 are equalities.
+   What is spent rounds up, what is allowed rounds down, in decimal arithmetic that is the same on every machine.
 
 Nothing here reads a clock, a database or a network. It is the twin of `ledger`, which counts Gaussian releases in mu^2.
 
 Formal guarantee: for each order by itself, the sum of Renyi divergences of adaptively chosen mechanisms is a privacy
 filter (Feldman, Zrnic 2021, theorem 3.1; Rogers et al. 2016 for the notion). An order alpha with capacity rho is
-(epsilon, delta / k)-DP by the conversion of Canonne, Kamath, Steinke 2020, proposition 12, where k is the number of
-orders. Which order holds in the end may depend on what was released; as the failure probabilities of all k orders
-add up to delta, everything ever released is (limit.epsilon, limit.delta)-DP together.
+(epsilon, delta / k)-DP, where k is the number of orders and
+    epsilon = rho + log((alpha - 1) / alpha) - (log(delta / k) + log(alpha)) / (alpha - 1)
+(Canonne, Kamath, Steinke 2020, proposition 12; Balle et al. 2020, theorem 21). Which order holds in the end may depend
+on what was released; as the failure probabilities of all k orders add up to delta, everything ever released is
+(limit.epsilon, limit.delta)-DP together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
-from math import ceil, floor, log
+from itertools import pairwise
+from math import ceil, floor, inf, nextafter
 from typing import Final
 
 from secure_ds.privacy.errors import IllegalSpend, InvalidPrivacyParameter, RenyiBudgetExceeded
+from secure_ds.privacy.normal import CONTEXT
 
 UNITS_PER_RDP: Final = 10**12
 ACCOUNTANT: Final = "renyi-filter/1"
-DEFAULT_ORDERS: Final = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0)
+DEFAULT_ORDERS: Final = (2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 22.0, 32.0, 64.0, 128.0, 256.0)
 MAX_ORDERS: Final = 64
-_SLACK: Final = 1e-9  # of epsilon, far above any rounding error of the conversion below
+_MARGIN: Final = Decimal("1e-60")  # of epsilon, far above the error of 100 digits
 
 Cost = tuple[int, ...]
 
@@ -52,7 +59,7 @@ class RenyiLimit:
             raise InvalidPrivacyParameter(
                 f"epsilon must be in (0, 100] and delta in [1e-30, 1e-2], got {self.epsilon}, {self.delta}"
             )
-        ascending = all(first < second for first, second in zip(self.orders, self.orders[1:], strict=False))
+        ascending = all(first < second for first, second in pairwise(self.orders))
         if not 1 <= len(self.orders) <= MAX_ORDERS or not ascending or not self.orders[0] > 1:
             raise InvalidPrivacyParameter(f"orders must be 1 to {MAX_ORDERS} ascending numbers above 1")
         if max(self.capacity) < 1:
@@ -61,8 +68,10 @@ class RenyiLimit:
     @cached_property
     def capacity(self) -> Cost:
         """The whole budget at each order, rounded down; zero where an order cannot serve at this epsilon."""
+        epsilon = Decimal(self.epsilon)
         return tuple(
-            max(0, floor((self.epsilon - self._conversion(order) - _SLACK) * UNITS_PER_RDP)) for order in self.orders
+            max(0, floor(CONTEXT.multiply(CONTEXT.subtract(epsilon, more), Decimal(UNITS_PER_RDP))))
+            for more in self._conversions
         )
 
     def admits(self, cost: Sequence[int]) -> bool:
@@ -74,15 +83,16 @@ class RenyiLimit:
         if not any(cost):
             return 0.0
         converted = (
-            units / UNITS_PER_RDP + self._conversion(order) + _SLACK
-            for units, order in zip(cost, self.orders, strict=True)
+            CONTEXT.add(CONTEXT.divide(Decimal(units), Decimal(UNITS_PER_RDP)), more)
+            for units, more in zip(cost, self._conversions, strict=True)
         )
-        return max(0.0, min(converted))
+        return max(0.0, nextafter(float(min(converted)), inf))
 
-    def _conversion(self, order: float) -> float:
-        """By how much epsilon exceeds the divergence, at delta / k."""
-        share = log(self.delta / len(self.orders))
-        return -share / (order - 1) + log(order - 1) - order / (order - 1) * log(order)
+    @cached_property
+    def _conversions(self) -> tuple[Decimal, ...]:
+        """By how much epsilon exceeds the divergence at each order, at delta / k; rounded up."""
+        share = CONTEXT.divide(Decimal(self.delta), Decimal(len(self.orders)))
+        return tuple(_conversion(Decimal(order), share) for order in self.orders)
 
 
 @dataclass(frozen=True)
@@ -148,8 +158,21 @@ def open_budget(limit: RenyiLimit, inherited: Cost | None = None) -> RenyiBudget
 
 
 def gaussian_cost(units: int, orders: Sequence[float]) -> Cost:
-    """Return the cost of Gaussian releases of mu^2 = `units` * 1e-12: alpha mu^2 / 2 (Mironov 2017, proposition 7)."""
-    return tuple(ceil(order * units / 2 * (1 + 2**-40)) for order in orders)
+    """Return the cost of a spend of mu^2 = `units` * 1e-12: alpha mu^2 / 2 (Mironov 2017, proposition 7)."""
+    return tuple(ceil(Fraction(order) * units / 2) for order in orders)
+
+
+def inherit_gaussian(units: int, limit: RenyiLimit) -> RenyiBudget:
+    """Open the budget of sealed records that an encrypted data set has answered for before.
+
+    Args:
+        units: spent there, in units of 1e-12 mu^2.
+        limit: of the sealed data set.
+
+    Raises:
+        InvalidPrivacyParameter: what was spent leaves nothing within the limit.
+    """
+    return open_budget(limit, gaussian_cost(units, limit.orders))
 
 
 def reserve(budget: RenyiBudget, job_id: str, step_cost: Cost, steps: int) -> tuple[RenyiBudget, RenyiReservation]:
@@ -197,6 +220,13 @@ def settle(budget: RenyiBudget, reservation: RenyiReservation) -> tuple[RenyiBud
     """End a job: return what was reserved and never spent. Settling again changes nothing."""
     returned = replace(budget, reserved=_minus(budget.reserved, reservation.open_cost))
     return returned, replace(reservation, settled=True)
+
+
+def _conversion(order: Decimal, share: Decimal) -> Decimal:
+    less = CONTEXT.subtract(order, Decimal(1))
+    head = CONTEXT.ln(CONTEXT.divide(less, order))
+    tail = CONTEXT.divide(CONTEXT.ln(CONTEXT.multiply(share, order)), less)
+    return CONTEXT.add(CONTEXT.subtract(head, tail), _MARGIN)
 
 
 def _plus(one: Cost, other: Cost) -> Cost:

@@ -1,7 +1,8 @@
 """What every use case is handed: the parts it may use, wired once in `secure_ds.assembly`."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from policies.decision import PolicyEngine
 from secure_ds.core.clock import Clock
@@ -134,6 +135,7 @@ class ServiceContext:
         confirms_only: whether this worker does nothing but confirm what others train; it never asks the custodian.
         confirmation_seconds: how long a step waits for a worker of another domain.
         resources: processes and memory for evaluating a step; None for the evaluator's own choice.
+        trainer: how fast sealed jobs are trained, never what: `secure_ds.training.dp.performance`, JSON.
     """
 
     store: Store
@@ -148,3 +150,4 @@ class ServiceContext:
     confirms_only: bool = False
     confirmation_seconds: float = 3600.0
     resources: Resources | None = None
+    trainer: Mapping[str, Any] = field(default_factory=dict)

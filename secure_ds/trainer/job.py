@@ -8,6 +8,7 @@ import torch
 
 from secure_ds.models.build import build_model
 from secure_ds.models.registry import config_from_json
+from secure_ds.trainer.auditing import open_audit
 from secure_ds.trainer.channel import Channel
 from secure_ds.trainer.opening import open_records
 from secure_ds.trainer.order import Order
@@ -34,15 +35,15 @@ def run_job(order: Order, session: Session, channel: Channel, releases: Releases
     model = build_model(config_from_json(plan.model), plan.seed)
     with open_engine(plan, model, order.performance) as engine:
         records = open_records(order, data_key)
-        run = TrainingRun(
-            plan,
-            model,
-            engine,
-            records,
-            NoiseSource(),
-            partial(draw_units, plan.sampler, plan.facts.n_units),
-            None if order.checkpoint is None else seal.open(order.checkpoint),
-        )
+        checkpoint = None if order.checkpoint is None else seal.open(order.checkpoint)
+        draw = partial(draw_units, plan.sampler, plan.facts.n_units + plan.request.canaries)
+        noise = NoiseSource()
+        if plan.request.canaries:
+            audit = open_audit(order, model, engine, noise, draw, checkpoint)
+            releases.audit = audit
+            run = TrainingRun(plan, model, audit, records, audit, audit.draw, checkpoint)
+        else:
+            run = TrainingRun(plan, model, engine, records, noise, draw, checkpoint)
         _train(run, order, channel, releases, seal, engine.device)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from secure_ds.training.dp.plan import DpPlan
 
-_SECONDS_BETWEEN: Final = 0.5
+_SECONDS_BETWEEN: Final = 1.0
 
 
 class ProgressMeter:
@@ -31,7 +31,7 @@ class ProgressMeter:
         return {
             "step": step,
             "steps": self._plan.steps,
-            "epsilon": self._plan.epsilon_after(step),
+            "epsilon": self._plan.epsilon_so_far(step),
             "records_per_second": records / max(now - self._started, 1e-9),
             "device": self._device,
         }

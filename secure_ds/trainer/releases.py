@@ -11,7 +11,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 
@@ -21,17 +21,23 @@ from secure_ds.trainer.measuring import measure
 from secure_ds.trainer.opening import classes_of
 from secure_ds.trainer.order import Order
 from secure_ds.trainer.session import Session
-from secure_ds.training.dp.checkpoint import CheckpointSeal
+from secure_ds.training.dp.canaries import CanaryAudit
+from secure_ds.training.dp.checkpoint import Checkpoint, CheckpointSeal
 from secure_ds.training.dp.loop import TrainingRun
 from secure_ds.training.dp.model_file import TrainedDpModel, write_dp_model
 
 
 class Releases:
-    """The releases of one job."""
+    """The releases of one job.
+
+    Attributes:
+        audit: of the job's canaries, where it has any; what it found goes with the model.
+    """
 
     def __init__(self, order: Order, session: Session, channel: Channel) -> None:
         self._order, self._session, self._channel = order, session, channel
         self._spent = order.steps_spent
+        self.audit: CanaryAudit | None = None
 
     def release(self, run: TrainingRun, seal: CheckpointSeal, device: torch.device) -> None:
         """Pay for the steps done; send their checkpoint, and metrics where there are public records.
@@ -40,7 +46,7 @@ class Releases:
             ProtocolBroken, StopRequested, WorkerGone: they were not paid for.
         """
         self._spend(run.steps_done)
-        self._channel.send("checkpoint", [seal.seal(run.checkpoint())], step=run.steps_done)
+        self._channel.send("checkpoint", [seal.seal(self._checkpoint(run))], step=run.steps_done)
         if self._order.public_test is not None:
             task = self._order.plan.model["task"]
             found = measure(run.model, task, self._order.public_test, device)
@@ -57,7 +63,8 @@ class Releases:
             plan_digest=plan.digest,
         )
         file = write_dp_model(trained)
-        statement, signature = self._session.vouch(self._order.job_id, plan.digest, file)
+        evidence = None if self.audit is None else self.audit.result().to_json()
+        statement, signature = self._session.vouch(self._order.job_id, plan.digest, file, evidence)
         self._channel.send("model", [file], statement=statement, signature=signature)
 
     def settle(self) -> None:
@@ -66,6 +73,10 @@ class Releases:
             return
         statement, signature = self._session.settle(self._order.job_id, self._order.plan.digest, self._spent)
         self._channel.send("settled", statement=statement, signature=signature)
+
+    def _checkpoint(self, run: TrainingRun) -> Checkpoint:
+        checkpoint = run.checkpoint()
+        return checkpoint if self.audit is None else replace(checkpoint, audit=self.audit.state())
 
     def _spend(self, steps: int) -> None:
         if steps <= self._spent:

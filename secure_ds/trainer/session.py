@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.private_keys import public_hex, public_point
 from secure_ds.data.sealed.key import open_data_key, session_info
-from secure_ds.jobs.sealed_model import ModelStatement
+from secure_ds.jobs.sealed_model import Evidence, ModelStatement
 from secure_ds.jobs.settlement import Settlement
 
 
@@ -30,10 +32,16 @@ class Session:
         info = session_info(job_id, plan_digest, fence, dataset_id, self.session_key)
         return open_data_key(sealed, self._sealing, info)
 
-    def vouch(self, job_id: str, plan_digest: str, model_file: bytes) -> tuple[str, str]:
-        """Return the statement that names the model a job made, and its signature, hexadecimal."""
+    def vouch(
+        self, job_id: str, plan_digest: str, model_file: bytes, evidence: dict[str, Any] | None
+    ) -> tuple[str, str]:
+        """Return the statement that names the model a job made, with its audit's result, and the signature, hex."""
         made = ModelStatement(
-            job_id=job_id, plan_digest=plan_digest, session_key=self.session_key, weights=digest_bytes(model_file)
+            job_id=job_id,
+            plan_digest=plan_digest,
+            session_key=self.session_key,
+            weights=digest_bytes(model_file),
+            evidence=None if evidence is None else Evidence(**evidence),
         )
         return made.statement, made.sign(self._signing)
 

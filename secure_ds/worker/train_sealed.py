@@ -6,8 +6,12 @@ Rules:
 2. The trainer asks before anything that depends on weights leaves it (`spend`), and goes on once that is paid.
 3. A trainer that dies takes nothing along but the steps since its last checkpoint; the next one draws fresh noise for
    them. What was spent stays spent.
+4. A lease serves one trainer: whatever interrupts that one, the job is given back and claimed anew.
+5. The trainer's signed word of what it used goes to the custodian last of all, when nothing is left to ask it for:
+   after it the job is given no keys any more.
 """
 
+import logging
 import threading
 from typing import Any
 
@@ -16,6 +20,7 @@ from secure_ds.data.sealed.descriptor import SealedDescriptor
 from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.services.context import CustodyRefused, ServiceContext
+from secure_ds.services.evaluations import let_go
 from secure_ds.services.planning import dp_plan_for
 from secure_ds.services.run_job import Task, fail, job_of, record_model, stop, succeed
 from secure_ds.services.sealed.running import (
@@ -27,26 +32,35 @@ from secure_ds.services.sealed.running import (
     show_metrics,
     show_progress,
     spend_through,
+    steps_spent,
 )
 from secure_ds.store.blobs import BlobError
 from secure_ds.training.dp.plan import DpPlan
 from secure_ds.wire.jobs import TrainingRequest
-from secure_ds.worker.trainer_process import Trainer, TrainerFailed, start_trainer
+from secure_ds.worker.trainer_process import Trainer, TrainerFailed, TrainerLost, start_trainer
 
 CHECKPOINTS_PER_JOB = 20
+USED_LEASE = "session_conflict"  # the custodian's code: another trainer was given the keys under this lease
+log = logging.getLogger("secure_ds.worker")
 
 
 def train_sealed(context: ServiceContext, task: Task, ending: threading.Event) -> None:
     """Run a sealed job to its end: succeeded, cancelled, or failed with a reason that holds no data.
 
     Args:
-        ending: set when this worker process is to end; the trainer ends with it, at its last checkpoint.
+        ending: set when this worker process is to end; the trainer ends with it, and another worker goes on from the
+            last checkpoint once the lease has run out.
     """
     try:
         _run(context, task, ending)
+    except TrainerLost as lost:
+        log.warning("%s; a trainer under a new lease goes on from the last checkpoint", lost)
+        let_go(context, task)
     except CustodyRefused as refused:
+        if refused.code == USED_LEASE:
+            return let_go(context, task)
         fail(context, task, f"the custodian refused: {refused.code}: {refused.detail}")
-    except (DataError, PrivacyError, BlobError, TrainerFailed) as error:
+    except (DataError, PrivacyError, BlobError) as error:
         fail(context, task, f"{error.code}: {error}")
 
 
@@ -58,7 +72,7 @@ def _run(context: ServiceContext, task: Task, ending: threading.Event) -> None:
     plan = dp_plan_for(descriptor, TrainingRequest.model_validate(dict(job.request)))
     with start_trainer() as trainer:
         _hand_over(context, task, trainer, descriptor, plan)
-        _follow(context, task, trainer, plan, ending)
+        _Conversation(context, task, trainer, plan).follow(ending)
     return None
 
 
@@ -66,8 +80,7 @@ def _hand_over(
     context: ServiceContext, task: Task, trainer: Trainer, descriptor: SealedDescriptor, plan: DpPlan
 ) -> None:
     """Give the trainer plan, descriptor, paths of the parts, sealed keys and the last checkpoint."""
-    hello = trainer.hello
-    released = ask_for_keys(context, task, hello.session_key, hello.signing_key)
+    released = ask_for_keys(context, task, trainer.hello.session_key, trainer.hello.signing_key)
     checkpoint = last_checkpoint(context, task)
     trainer.start_job(
         job_id=job_of(task).id,
@@ -78,50 +91,78 @@ def _hand_over(
         sealed_key=released.key_of(descriptor.dataset_id),
         checkpoint=None if checkpoint is None else checkpoint[1],
         checkpoint_every=max(1, plan.steps // CHECKPOINTS_PER_JOB),
+        steps_spent=steps_spent(context, task),
+        performance=dict(context.trainer),
     )
 
 
-def _follow(context: ServiceContext, task: Task, trainer: Trainer, plan: DpPlan, ending: threading.Event) -> None:
-    stopping = False
-    for message, blobs in trainer.messages():
-        if ending.is_set():
-            return  # the lease runs out, and another worker goes on from the last checkpoint
+class _Conversation:
+    """What a trainer says, message after message, and what is done about it."""
+
+    def __init__(self, context: ServiceContext, task: Task, trainer: Trainer, plan: DpPlan) -> None:
+        self._context, self._task, self._trainer, self._plan = context, task, trainer, plan
+        self._stopping = False
+        self._settlement: tuple[str, str] | None = None
+
+    def follow(self, ending: threading.Event) -> None:
+        """Listen until the trainer is done; then end the job, and hand back what it did not use.
+
+        Raises:
+            LeaseLost: another worker has the job.
+            TrainerLost: the trainer died; the job goes on from its last checkpoint.
+        """
+        try:
+            for message, blobs in self._trainer.messages():
+                if ending.is_set():
+                    return
+                self._heed(message, blobs)
+        except TrainerLost:
+            raise
+        except TrainerFailed as failed:
+            fail(self._context, self._task, f"{failed.code}: {failed}")
+        if self._settlement is not None:
+            hand_back(self._context, *self._settlement)
+
+    def _heed(self, message: dict[str, Any], blobs: list[bytes]) -> None:
+        context, task = self._context, self._task
         match message["kind"]:
             case "progress":
-                stopping = show_progress(context, task, _progress(message, plan)) and not stopping
-                if stopping:
-                    trainer.stop()
+                self._stop_if(show_progress(context, task, _progress(message, self._plan)))
             case "spend":
                 spend_through(context, task, int(message["steps"]))
-                trainer.spent(int(message["steps"]))
+                self._trainer.spent(int(message["steps"]))
             case "checkpoint":
                 keep_checkpoint(context, task, int(message["step"]), blobs[0])
             case "metrics":
                 show_metrics(context, task, {"step": int(message["step"]), **message["metrics"]})
             case "settled":
-                hand_back(context, message["statement"], message["signature"])
+                self._settlement = message["statement"], message["signature"]
             case "stopped":
-                return stop(context, task)
+                stop(context, task)
             case "model":
-                return _finish(context, task, plan, blobs[0], (message["statement"], message["signature"]))
+                _finish(context, task, self._plan, message, blobs[0])
+
+    def _stop_if(self, asked: bool) -> None:
+        if asked and not self._stopping:
+            self._stopping = True
+            self._trainer.stop()
 
 
 def _progress(message: dict[str, Any], plan: DpPlan) -> dict[str, Any]:
     """What a step's event says: nothing of it depends on records."""
-    step = int(message["step"])
     return {
-        "step": step,
+        "step": int(message["step"]),
         "steps": plan.steps,
-        "epsilon_spent": plan.epsilon_after(step),
+        "epsilon_spent": float(message["epsilon"]),
         "delta": plan.request.delta,
-        "records_per_second": message["records_per_second"],
-        "device": message["device"],
+        "records_per_second": round(float(message["records_per_second"]), 1),
+        "device": str(message["device"]),
     }
 
 
-def _finish(context: ServiceContext, task: Task, plan: DpPlan, weights: bytes, signed: tuple[str, str]) -> None:
+def _finish(context: ServiceContext, task: Task, plan: DpPlan, message: dict[str, Any], weights: bytes) -> None:
     card = {
-        "algorithm": plan.request.algorithm,
+        "algorithm": plan.algorithm,
         "epsilon": plan.request.epsilon,
         "delta": plan.request.delta,
         "purpose": plan.request.purpose,
@@ -131,5 +172,6 @@ def _finish(context: ServiceContext, task: Task, plan: DpPlan, weights: bytes, s
         "limits": "weights are noisy; accuracy was not measured on private data",
     }
     model, entry_index = record_model(context, task, weights, card)
+    signed = message["statement"], message["signature"]
     certificate = certify_sealed_model(context, task, model, entry_index, signed)
     succeed(context, task, model, certificate)

@@ -6,12 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from secure_ds.ckks.errors import EvaluationRefused
-from secure_ds.ckks.logistic import LogisticEvaluator, share_out
-from secure_ds.ckks.packing import group_size
+from secure_ds.ckks.logistic import LogisticEvaluator
 from secure_ds.ckks.planner import CircuitPlan
 from secure_ds.ckks.process_pool import EvaluationProcessFailed
 from secure_ds.ckks.weights import quantise
@@ -49,7 +46,19 @@ def alone() -> list[bytes]:
 
 @pytest.mark.parametrize("processes", [2, 3, 7])
 def test_any_number_of_processes_gives_the_same_bytes(alone: list[bytes], processes: int) -> None:
+    """Two blocks: dealt out between two processes, by halves among three."""
     assert answers(Resources(processes=processes)) == alone
+
+
+def test_one_block_by_halves_gives_the_same_bytes() -> None:
+    records = random_records(50, 75, seed=1)
+    plan, data = plan_for(records), encrypted(keyed(), records.columns)
+    weights = quantise(random_weights(75, 8.0), plan)
+    one, two, four = (evaluator_of(keyed(), data, plan, Resources(processes=count)) for count in (1, 2, 4))
+    expected = [one.step(weights), one.step([0] * 75)]
+    for evaluator in (two, four):
+        assert [evaluator.step(weights), evaluator.step([0] * 75)] == expected
+        evaluator.close()
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -81,11 +90,38 @@ def test_a_killed_process_is_an_error_with_a_code() -> None:
 
 def test_a_refusal_in_a_process_is_raised_here() -> None:
     evaluator = started()
-    evaluator._remote[0].ask_weighted_sums([1])
-    evaluator._remote[0].ask_subtrees([], 8)
-    with pytest.raises((EvaluationRefused, EvaluationProcessFailed)):
-        evaluator._remote[0].answer()
+    evaluator._remote[0]._ask({"do": "block", "columns": 0}, blobs=[DATA[D + 1, 0]])
+    with pytest.raises(EvaluationRefused, match="got fewer"):
+        evaluator.step(WEIGHTS[0])
     evaluator.close()
+
+
+def test_what_a_broken_step_left_behind_is_in_no_later_answer(
+    alone: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second process still answers the first step's questions when the second step asks its own."""
+    evaluator = started()
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(evaluator._own, "node", fail)
+        with pytest.raises(MemoryError):
+            evaluator.step(WEIGHTS[1])
+    assert evaluator.step(WEIGHTS[0]) == alone[0]
+    evaluator.close()
+
+
+def test_steps_leave_no_descriptor_open() -> None:
+    evaluator = started()
+    places = ["/proc/self/fd", f"/proc/{evaluator._remote[0].process_id}/fd"]
+    counts = []
+    for _ in range(3):
+        evaluator.step(WEIGHTS[0])
+        counts.append([len(os.listdir(place)) for place in places])
+    evaluator.close()
+    assert counts[0] == counts[1] == counts[2]
 
 
 def ended(process_id: int) -> bool:
@@ -116,26 +152,6 @@ def test_a_process_sees_no_environment_of_its_parent(monkeypatch: pytest.MonkeyP
     environment = Path(f"/proc/{evaluator._remote[0].process_id}/environ").read_bytes()
     evaluator.close()
     assert b"SECURE_DS" not in environment
-
-
-@given(st.integers(1, 5000), st.integers(1, 8), st.integers(1, 64))
-def test_shares_are_whole_subtrees_of_all_features(n_features: int, n_blocks: int, processes: int) -> None:
-    size, shares = share_out(n_features, n_blocks, processes)
-    group = group_size(n_features)
-    assert [feature for share in shares for feature in share] == list(range(n_features))
-    assert all(share.start % size == 0 for share in shares)
-    assert size % group == 0
-    assert size & (size - 1) == 0
-    assert len(shares) == min(processes, -(-n_features // group))
-    assert all(len(share) > 0 for share in shares)
-
-
-@pytest.mark.parametrize("processes", [2, 4, 8])
-def test_no_process_waits_long_for_another(processes: int) -> None:
-    """Of 400 features: nobody has more than a quarter beyond an equal share, and who packs has least."""
-    _, shares = share_out(400, 4, processes)
-    assert max(map(len, shares)) <= 1.25 * 400 / processes
-    assert min(map(len, shares)) == len(shares[-1])
 
 
 def test_a_block_with_another_number_of_columns_is_refused() -> None:

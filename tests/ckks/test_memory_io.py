@@ -7,7 +7,7 @@ from tenseal import sealapi
 
 from secure_ds.ckks.context import seal_context
 from secure_ds.ckks.format import HEADER
-from secure_ds.ckks.memory_io import load, save, uncompressed
+from secure_ds.ckks.memory_io import from_file, load, save, to_file, uncompressed
 
 
 def test_a_ciphertext_survives_byte_for_byte(small_ring):
@@ -20,6 +20,19 @@ def test_views_are_accepted(small_ring):
     ciphertext = sealapi.Ciphertext()
     load(ciphertext, seal_context(small_ring.parameters), memoryview(small_ring.ciphertext))
     assert save(ciphertext) == small_ring.ciphertext
+
+
+def test_a_memory_file_holds_the_same_and_ends_with_its_last_reference(small_ring):
+    ciphertext, again = sealapi.Ciphertext(), sealapi.Ciphertext()
+    context = seal_context(small_ring.parameters)
+    load(ciphertext, context, small_ring.ciphertext)
+    before = len(os.listdir("/proc/self/fd"))
+    file = to_file(ciphertext)
+    for _ in range(2):
+        from_file(again, context, file)
+        assert save(again) == small_ring.ciphertext
+    del file
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_uncompressed_golden_bytes():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from secure_ds.ckks.logistic_shares import whole_nodes
 from secure_ds.ckks.packing import (
     GROUP,
     error_growth,
@@ -14,7 +15,10 @@ from secure_ds.ckks.packing import (
     group_size,
     grouped,
     images,
+    node,
+    of_groups,
     pack,
+    pack_nodes,
     padded_count,
     positions,
 )
@@ -96,6 +100,25 @@ def test_products_packed_before_they_are_made_are_the_same(count: int, seed: int
     found = pack(ring, subtree, count, group)
     expected = np.array([negacyclic(factor, column)[0] for column in columns])
     assert np.array_equal(found[list(positions(degree, count))], degree * expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(1, 200), seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_nodes_made_elsewhere_give_the_same_polynomial(count: int, seed: int, data: st.DataObject) -> None:
+    ring, inputs, expected = packed_polynomials(256, count, seed)
+    own = data.draw(st.integers(0, count))
+    leaf = of_groups(lambda index: inputs[index], 1)
+    shares = [share for share in (range(own), range(own, count)) if share]
+    made = {place: node(ring, leaf, place, count) for share in shares for place in whole_nodes(share, count)}
+    assert np.array_equal(pack_nodes(ring, made.get, count), expected)
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_even_and_odd_images_are_all_images(size: int) -> None:
+    ring, value = PlainRing(64), np.arange(64)
+    even = images(ring, value, size, reached=2)
+    odd = images(ring, ring.automorphism(value, 3), size, reached=2)
+    assert np.array_equal(np.stack([even, odd], axis=1).reshape(size, 64), images(ring, value, size))
 
 
 def test_grouping_leaves_an_eighth_of_the_automorphisms_to_each_step() -> None:

@@ -34,6 +34,7 @@ from tests.simulators.keystores import FailingKeyStore
 ACTS = {
     "answer",
     "certify",
+    "certify_sealed",
     "check_norms",
     "checkpoint",
     "consent",
@@ -64,7 +65,7 @@ def acts_of(app: Flask) -> set[str]:
     return {rule.rule.removeprefix("/") for rule in app.url_map.iter_rules() if rule.endpoint != "static"}
 
 
-SEALED_ACTS = {"register_sealed", "grant_sealed", "release_keys", "settle_sealed"}  # in sealed/test_door.py
+SEALED_ACTS = {"register_sealed", "grant_sealed", "release_keys", "settle_sealed", "certify_sealed"}  # see sealed/
 GROUP_ACTS = {"consent", "create_group"}
 
 

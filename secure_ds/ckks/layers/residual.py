@@ -53,10 +53,17 @@ def split(engine: Engine, z: Ciphertext, scale: float) -> tuple[Ciphertext, Ciph
         scale: of the results: twice that of z, since z + conj(z) = 2 z1 and -J (z - conj(z)) = 2 z2.
     """
     conjugate = engine.conjugate(z)
-    first = engine.add(z, conjugate)
-    second = engine.times_unit(engine.subtract(conjugate, z))
-    first.scale = second.scale = scale
-    return first, second
+    return _first(engine, z, conjugate, scale), _second(engine, z, conjugate, scale)
+
+
+def first_cube(engine: Engine, z: Ciphertext, scales: Scales, sigmoid: CubicSigmoid) -> Ciphertext:
+    """Return the cube of z1, from z1 + J z2."""
+    return cube(engine, _first(engine, z, engine.conjugate(z), scales.half), scales, sigmoid)
+
+
+def second_cube(engine: Engine, z: Ciphertext, scales: Scales, sigmoid: CubicSigmoid) -> Ciphertext:
+    """Return the cube of z2, from z1 + J z2."""
+    return cube(engine, _second(engine, z, engine.conjugate(z), scales.half), scales, sigmoid)
 
 
 def cube(engine: Engine, z: Ciphertext, scales: Scales, sigmoid: CubicSigmoid) -> Ciphertext:
@@ -66,6 +73,18 @@ def cube(engine: Engine, z: Ciphertext, scales: Scales, sigmoid: CubicSigmoid) -
     factor = engine.add_constant(engine.negate(square), round(sigmoid.linear / -sigmoid.cubic * scales.square))
     lowered = engine.drop_to(z, engine.level(factor))
     return engine.multiply(lowered, factor, scales.cubic)
+
+
+def _first(engine: Engine, z: Ciphertext, conjugate: Ciphertext, scale: float) -> Ciphertext:
+    first = engine.add(z, conjugate)
+    first.scale = scale
+    return first
+
+
+def _second(engine: Engine, z: Ciphertext, conjugate: Ciphertext, scale: float) -> Ciphertext:
+    second = engine.times_unit(engine.subtract(conjugate, z))
+    second.scale = scale
+    return second
 
 
 def _rescale_to_output(engine: Engine, value: Ciphertext, scales: Scales) -> Ciphertext:

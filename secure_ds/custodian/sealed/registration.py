@@ -17,7 +17,7 @@ from secure_ds.custodian.context import CustodianContext, as_json, deliver, entr
 from secure_ds.custodian.errors import KeyRejected
 from secure_ds.custodian.held_keys import held_key
 from secure_ds.custodian.journal import Succession
-from secure_ds.custodian.sealed.budget import renyi_limit
+from secure_ds.custodian.sealed.budget import budget_after, renyi_limit
 from secure_ds.custodian.sealed.held import held_sealed, wrapping_context
 from secure_ds.custodian.sealed.journal import SealedJournal, SealedRegistration, write_registration
 from secure_ds.data.descriptor import DatasetDescriptor
@@ -115,6 +115,10 @@ def _require_may_go_on(context: CustodianContext, child: SealedDescriptor, named
         raise KeyRejected("the limits must be no wider than the parent's, whose budget they share")
     if not _same_unit(child, parent):
         raise KeyRejected("the privacy unit must be the parent's: what was spent protects no larger one")
+    try:
+        budget_after(context, parent.dataset_id, renyi_limit(child))
+    except PrivacyError:
+        raise KeyRejected("what was released before leaves nothing within these limits") from None
 
 
 def _parent(context: CustodianContext, named: Parent) -> tuple[DatasetDescriptor | SealedDescriptor, str]:

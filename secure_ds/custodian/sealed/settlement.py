@@ -4,6 +4,8 @@ The trainer is the only one who knows what left it. Its signing key was named wh
 worker cannot hand back steps that were used. After a settlement the job is given no keys any more.
 """
 
+from typing import Any
+
 from secure_ds.custodian.context import CustodianContext, as_json, deliver, entry
 from secure_ds.custodian.errors import SettlementRejected
 from secure_ds.custodian.sealed.held import held_sealed
@@ -56,16 +58,21 @@ def _write_down(
     context: CustodianContext, settlement: Settlement, message: SettleSealed, charges: list[SealedCharge]
 ) -> None:
     record = SettlementRecord(settlement.job_id, settlement.steps_spent, message.statement, message.signature)
+    drafts = [_entry(context, settlement, charge) for charge in charges]
     with context.journal.append() as page:
         write_settlement(page, record)
-        for charge in charges:
-            event_id = f"key:settle/{settlement.job_id}/{charge.dataset_id}"
-            draft = entry(
-                "key:settle",
-                held_sealed(context, charge.dataset_id).registration.tenant,
-                dataset_id=charge.dataset_id,
-                job_id=settlement.job_id,
-                details={"steps_charged": charge.steps, "steps_spent": settlement.steps_spent},
-                event_id=event_id,
-            )
-            page.announce(event_id, as_json(draft))
+        for event_id, draft in drafts:
+            page.announce(event_id, draft)
+
+
+def _entry(context: CustodianContext, settlement: Settlement, charge: SealedCharge) -> tuple[str, dict[str, Any]]:
+    event_id = f"key:settle/{settlement.job_id}/{charge.dataset_id}"
+    draft = entry(
+        "key:settle",
+        held_sealed(context, charge.dataset_id).registration.tenant,
+        dataset_id=charge.dataset_id,
+        job_id=settlement.job_id,
+        details={"steps_charged": charge.steps, "steps_spent": settlement.steps_spent},
+        event_id=event_id,
+    )
+    return event_id, as_json(draft)

@@ -33,6 +33,8 @@ from secure_ds.data.sealed.rows import UserIndex
 from secure_ds.data.sealed.schema import Schema, UserUnit
 
 PART_BYTES: Final = 2**25  # of inputs in the clear; what a reader holds beside the records
+BATCH_BYTES: Final = 2**22
+MAX_BATCH_ROWS: Final = 2**14
 _ENCRYPTED: Final = b"PARE"  # first and last bytes of a Parquet file with an encrypted footer
 
 
@@ -59,6 +61,11 @@ class OpenedRecords:
 def rows_per_part(schema: Schema) -> int:
     """Rows of every part but the last."""
     return max(1, PART_BYTES // row_bytes(schema))
+
+
+def batch_rows(schema: Schema) -> int:
+    """Rows to read at a time: what a writer holds in the clear."""
+    return min(MAX_BATCH_ROWS, max(1, BATCH_BYTES // row_bytes(schema)))
 
 
 def part_binding(dataset_id: str, part: int, parts: int) -> bytes:

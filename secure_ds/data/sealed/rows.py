@@ -40,9 +40,9 @@ def token_rows(schema: TokenSchema, records: Records) -> Array:
     Raises:
         InvalidRecords: the column holds no texts, or no integers of the vocabulary in rows of that length.
     """
-    if schema.encoding == "bytes":
-        return np.stack([_text_row(text, schema) for text in records.texts(schema.column)])
     tokens = records.column(schema.column)
+    if schema.encoding == "bytes" and tokens.dtype.kind == "U":
+        return np.stack([_text_row(text, schema) for text in records.texts(schema.column)])
     if tokens.shape[1:] != (schema.row_tokens,):
         raise InvalidRecords(f"column {schema.column!r} must hold {schema.row_tokens} tokens a row: context + 1")
     return _whole(tokens, schema.column, schema.vocabulary, records.first_row).astype(schema.dtype)

@@ -56,6 +56,13 @@ def spend_through(context: ServiceContext, task: Task, steps: int) -> None:
             record_of_job(work, "ledger:spend", job, details=details)
 
 
+def steps_spent(context: ServiceContext, task: Task) -> int:
+    """Return how many of a job's steps are paid for."""
+    job = job_of(task)
+    with context.store.read() as work:
+        return max(work.renyi_ledger.reservation(row.id, job.id).spent_steps for row in task.datasets)
+
+
 def show_progress(context: ServiceContext, task: Task, data: dict[str, Any]) -> bool:
     """Tell watchers how far a job is; tells whether it was asked to stop."""
     job = job_of(task)

@@ -2,14 +2,14 @@
 
 Rules kept here:
 
-1. Inside: weights, the optimiser's state, how many steps are done. Neither noise nor sampling has a state, so whoever
-   goes on from here draws both anew; the accountant's position is the number of steps.
+1. Inside: weights, the optimiser's state, how many steps are done, and what an audit has seen. Neither noise nor
+   sampling has a state, so whoever goes on from here draws both anew; the accountant's position is the number of steps.
 2. AES-256-GCM under a key derived (HKDF, RFC 5869) from the job's data keys, with job and plan as `info` and the step
    as associated data: of another job, plan or step, or changed in a bit, it does not open.
 3. Whatever is wrong, the error is the same one.
 
 Layout: 8 bytes of magic, u64 step (little-endian), 12 bytes of nonce, then ciphertext and tag of a safetensors file
-with `model.*` and `optimiser.*` and no metadata.
+with `model.*`, `optimiser.*` and `audit.*`, and no metadata.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 import rfc8785
@@ -33,7 +33,7 @@ PURPOSE: Final = "secure-ds/checkpoint/1"
 _MAGIC: Final = b"SDSCKPT1"
 _HEAD: Final = struct.Struct("<8sQ")
 _NONCE_BYTES: Final = 12
-_MODEL, _OPTIMISER = "model.", "optimiser."
+_MODEL, _OPTIMISER, _AUDIT = "model.", "optimiser.", "audit."
 
 
 class CheckpointRefused(Exception):
@@ -55,11 +55,13 @@ class Checkpoint:
         steps_done: of the plan.
         model: parameters by name.
         optimiser: its state by name.
+        audit: coins and scores of the run's canaries by name; empty without an audit.
     """
 
     steps_done: int
     model: Mapping[str, torch.Tensor]
     optimiser: Mapping[str, torch.Tensor]
+    audit: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 class CheckpointSeal:
@@ -80,6 +82,7 @@ class CheckpointSeal:
         """Return the sealed bytes."""
         tensors = {_MODEL + name: each for name, each in checkpoint.model.items()}
         tensors |= {_OPTIMISER + name: each for name, each in checkpoint.optimiser.items()}
+        tensors |= {_AUDIT + name: each for name, each in checkpoint.audit.items()}
         head = _HEAD.pack(_MAGIC, checkpoint.steps_done)
         nonce = os.urandom(_NONCE_BYTES)
         return head + nonce + self._cipher.encrypt(nonce, save(on_cpu(tensors)), head)
@@ -96,7 +99,7 @@ class CheckpointSeal:
             _, steps_done = _HEAD.unpack(head)
         except (InvalidTag, ValueError, struct.error, SafetensorError):
             raise CheckpointRefused from None
-        return Checkpoint(steps_done, _under(_MODEL, tensors), _under(_OPTIMISER, tensors))
+        return Checkpoint(steps_done, _under(_MODEL, tensors), _under(_OPTIMISER, tensors), _under(_AUDIT, tensors))
 
 
 def shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:

@@ -6,7 +6,9 @@ Rules kept here:
 2. Trainer and accountant read the same value: sampler, clipping, noise, steps and normaliser are in it, and what
    changes speed alone (`performance`) is not.
 3. Noise is added to sums. The normaliser is the expected number of units of a step, rounded up: a public constant.
-4. The owner's limit holds for the job by itself here, and for all jobs together in the ledger.
+4. The owner's limit holds for the job by itself here, and for all jobs together in the ledger. Noise is the larger of
+   what the wish for epsilon and what the whole limit, as the ledger counts it, need: a plan fits into a fresh budget.
+5. What is accounted is less noise than is added, by what float32 may add to the sensitivity (`noise_distance`).
 
 Neighbours are zero-out one privacy unit (`privacy.sampled`). Formal guarantee: everything the job releases is
 (`epsilon_after(steps)`, request.delta)-DP, and so is every prefix of it.
@@ -14,7 +16,7 @@ Neighbours are zero-out one privacy unit (`privacy.sampled`). Formal guarantee: 
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import ceil, sqrt
+from math import ceil, inf, sqrt
 from typing import Any, Final, Literal
 
 from scipy.stats import binom
@@ -23,12 +25,13 @@ from secure_ds.core.digest import digest_json
 from secure_ds.models.errors import InvalidModelConfig
 from secure_ds.models.registry import ModelConfig, config_from_json
 from secure_ds.models.sizes import parameter_bound
-from secure_ds.privacy.accountants import bounds, calibrate, step_cost, tightest
+from secure_ds.privacy.accountants import bounds, quick_bound, tightest
 from secure_ds.privacy.errors import PlanRefused
 from secure_ds.privacy.noise_distance import slack
 from secure_ds.privacy.renyi import Cost
 from secure_ds.privacy.sampled import NEIGHBOURS, SampledGaussian
 from secure_ds.training.dp import rule
+from secure_ds.training.dp.calibration import accounted_event, ledger_step_cost, noise_for
 from secure_ds.training.dp.facts import DpRequest, SealedFacts
 from secure_ds.training.dp.fit import require_fits
 from secure_ds.training.dp.samplers import PoissonSampler, Sampler, TruncatedPoissonSampler
@@ -37,7 +40,9 @@ FORMAT: Final = "secure-ds/dp-plan/1"
 ALGORITHM: Final = "sealed_dp_sgd"
 OptimiserKind = Literal["dp_sgd", "dp_adam", "dp_adamw"]
 OPTIMISERS: Final[dict[str, OptimiserKind]] = {"dp_sgd": "dp_sgd", "dp_adam": "dp_adam", "dp_adamw": "dp_adamw"}
-MAX_SLACK: Final = 2.0**-10  # of a job's delta that goes to anything but the accountant
+MAX_EPSILON: Final = 100.0
+MIN_DELTA: Final = 1e-12
+SLACK_SHARES: Final = 1024  # what delta pays beside the accountant is rounded up to such shares of it
 _CUT_DEVIATIONS: Final = 10.0
 _KNOWN: Final = {
     "optimiser": tuple(OPTIMISERS),
@@ -108,12 +113,12 @@ class DpPlan:
 
     @property
     def event(self) -> SampledGaussian:
-        """What the accountants are given: every unit is in a step with the sampler's rate, or less often."""
+        """What the accountants are given: every unit is in a step with the sampler's rate, and delta pays for cuts."""
         return self.event_after(self.steps)
 
     def event_after(self, steps: int) -> SampledGaussian:
         """Return the event of the first steps."""
-        return SampledGaussian(self.noise_multiplier, self.sampler.sampling_rate, steps)
+        return accounted_event(self.noise_multiplier, self.sampler, self.normaliser, steps)
 
     @cached_property
     def delta_of_mechanism(self) -> float:
@@ -124,6 +129,13 @@ class DpPlan:
         """Return the epsilon, at the requested delta, of the first `steps` steps; 0 for none."""
         return tightest(self.event_after(steps), self.delta_of_mechanism)[0] if steps else 0.0
 
+    def epsilon_so_far(self, steps: int) -> float:
+        """Return a valid, but not the tightest, epsilon of the first `steps` steps, fast enough to show at each."""
+        whole = self.epsilon_after(self.steps)
+        if steps >= self.steps:
+            return whole
+        return min(whole, quick_bound(self.event, steps, self.delta_of_mechanism)) if steps else 0.0
+
     @property
     def epsilons(self) -> dict[str, float]:
         """Epsilon of the whole job by every accountant."""
@@ -132,7 +144,8 @@ class DpPlan:
     @cached_property
     def step_cost(self) -> Cost:
         """What one step costs in the ledger, at each of the data set's orders."""
-        return step_cost(self.event_after(1), self.facts.orders)
+        n_parameters = parameter_bound(config_from_json(self.model))
+        return ledger_step_cost(self.facts, self.request, self.sampler, self.event, n_parameters)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form: inputs first, then everything that follows from them."""
@@ -173,6 +186,7 @@ def make_dp_plan(facts: SealedFacts, request: DpRequest) -> DpPlan:
     sampler = _sampler(facts, request, defaults.batch_size)
     kind = OPTIMISERS[request.optimiser or "dp_sgd"]
     clip = rule.l2_norm_clip(config.task) if request.l2_norm_clip is None else request.l2_norm_clip
+    n_parameters, expected = parameter_bound(config), float(defaults.batch_size)
     left = request.delta - _slack(facts, request, config.to_json(), sampler, defaults.steps)
     return DpPlan(
         facts=facts,
@@ -181,9 +195,9 @@ def make_dp_plan(facts: SealedFacts, request: DpRequest) -> DpPlan:
         sampler=sampler,
         clipping=Clipping(clip, "automatic" if request.clipping == "automatic" else "flat"),
         optimiser=OptimiserSettings(kind, request.learning_rate or rule.learning_rate(kind)),
-        noise_multiplier=calibrate(request.epsilon, left, sampler.sampling_rate, defaults.steps, None),
+        noise_multiplier=noise_for(facts, request, sampler, expected, defaults.steps, n_parameters, left),
         steps=defaults.steps,
-        normaliser=float(defaults.batch_size),
+        normaliser=expected,
         seed=request.seed or 0,
     )
 
@@ -214,6 +228,11 @@ def _require_request(facts: SealedFacts, request: DpRequest) -> None:
             f"epsilon = {request.epsilon:g} at delta = {request.delta:g} is more than the owner of the data set allows:"
             f" epsilon = {facts.limit_epsilon:g} at delta = {facts.limit_delta:g} for everything ever released",
         )
+    _require(0 < request.epsilon <= MAX_EPSILON, f"epsilon must be in (0, {MAX_EPSILON:.0f}]")
+    _require(
+        MIN_DELTA <= request.delta <= 1 / facts.n_units,
+        f"delta must be in [{MIN_DELTA:.0e}, 1 / number of units]: a larger one allows to publish a unit outright",
+    )
     for name, known in _KNOWN.items():
         _require(getattr(request, name) in (None, *known), f"{name} must be one of {', '.join(known)}")
     _require(
@@ -221,8 +240,10 @@ def _require_request(facts: SealedFacts, request: DpRequest) -> None:
         f"batch_size must be 1 to the number of units, {facts.n_units}",
     )
     _require(request.steps is None or 1 <= request.steps <= rule.MAX_STEPS, f"steps must be 1 to {rule.MAX_STEPS}")
-    _require(request.l2_norm_clip is None or request.l2_norm_clip > 0, "l2_norm_clip must be above 0")
-    _require(request.learning_rate is None or request.learning_rate > 0, "learning_rate must be above 0")
+    for name in ("l2_norm_clip", "learning_rate"):
+        value = getattr(request, name)
+        _require(value is None or 0 < value < inf, f"{name} must be a number above 0")
+    _require(0 <= request.canaries <= rule.MAX_CANARIES, f"canaries must be 0 to {rule.MAX_CANARIES}")
 
 
 def _config(facts: SealedFacts, request: DpRequest) -> ModelConfig:
@@ -247,13 +268,14 @@ def _slack(facts: SealedFacts, request: DpRequest, model: dict[str, Any], sample
     if isinstance(sampler, TruncatedPoissonSampler):
         cut = float(binom.sf(sampler.max_units, facts.n_units, sampler.sampling_rate))
     needed = slack(request.epsilon, parameter_bound(config_from_json(model)), steps, cut)
-    if needed > MAX_SLACK * request.delta:
+    shares = ceil(needed / request.delta * SLACK_SHARES)
+    if 2 * shares > SLACK_SHARES:
         raise PlanRefused(
             "delta_too_small",
-            f"delta = {request.delta:.3g} must be above {needed / MAX_SLACK:.3g} for a model of this size, so many"
-            " steps and this sampler",
+            f"delta = {request.delta:.3g} must be above {2 * needed:.3g} for a model of this size, so many steps, this"
+            " epsilon and this sampler",
         )
-    return MAX_SLACK * request.delta
+    return request.delta * shares / SLACK_SHARES
 
 
 def _require(condition: bool, message: str) -> None:

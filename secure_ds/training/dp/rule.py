@@ -10,6 +10,7 @@ from typing import Any, Final
 from secure_ds.privacy.errors import PlanRefused
 
 MAX_STEPS: Final = 4096
+MAX_CANARIES: Final = 100_000
 _EPOCHS: Final = 30
 _LEARNING_RATE: Final = {"dp_sgd": 2.0, "dp_adam": 2e-3, "dp_adamw": 2e-3}
 _CLIP: Final = {"classify": 0.5, "causal_lm": 1.0}

@@ -58,14 +58,14 @@ Sampler = PoissonSampler | TruncatedPoissonSampler
 def draw_units(sampler: Sampler, n_units: int, random: RandomBytes = os.urandom) -> npt.NDArray[np.int64]:
     """Return the ascending indices of the units of one step.
 
-    The probability of a unit is the rate rounded to a multiple of 2^-64.
+    The probability of a unit is the rate rounded down to a multiple of 2^-64.
 
     Args:
         sampler: how.
         n_units: how many units there are, public.
         random: returns so many random bytes; the operating system's outside tests.
     """
-    threshold = round(sampler.sampling_rate * 2**UNIT_BITS)
+    threshold = int(sampler.sampling_rate * 2**UNIT_BITS)  # scaling by a power of two is exact
     if threshold >= 2**UNIT_BITS:
         drawn = np.arange(n_units, dtype=np.int64)
     else:

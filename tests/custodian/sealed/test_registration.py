@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsm.errors import BlobBroken
 from secure_ds.core.ids import new_id
 from secure_ds.custodian.context import CustodianContext
-from secure_ds.custodian.errors import KeyRejected, KeyUnknown
+from secure_ds.custodian.errors import KeyRejected, KeyRotated, KeyUnknown
+from secure_ds.custodian.held_keys import held_keys, require_not_rotated
 from secure_ds.custodian.registration import register
 from secure_ds.custodian.sealed.held import held_sealed, unwrapped_key
 from secure_ds.custodian.sealed.journal import SealedJournal
@@ -202,16 +203,27 @@ def test_a_child_that_would_widen_its_parents_budget_is_refused(
     assert custodian.journal.successor(offer.dataset_id) is None
 
 
+def child_of_encrypted(parent: Offer, **changes: Any) -> tuple[SealedOffer, dict[str, Any]]:
+    """The parent's records, sealed; it paid for persons with one record each."""
+    registration = parent.custodian.journal.registration(parent.dataset_id)
+    assert registration is not None
+    fields = {
+        "parent": {"dataset_id": parent.dataset_id, "descriptor_digest": registration.descriptor_digest},
+        "limits": {"epsilon": 1.0, "delta": 1e-5, "purposes": ["research"], "orders": ORDERS},
+        "records": SCHEMA | {"privacy_unit": {"kind": "record"}},
+        "n_units": 10,
+    }
+    return SealedOffer(parent.custodian, upload_key=parent.upload_key), fields | changes
+
+
 def test_an_encrypted_parent_ends_when_its_records_are_sealed(custodian: CustodianContext) -> None:
     parent = Offer(custodian)
     register(custodian, parent.message())
-    registration = custodian.journal.registration(parent.dataset_id)
-    assert registration is not None
-    named = {"dataset_id": parent.dataset_id, "descriptor_digest": registration.descriptor_digest}
-    limits = {"epsilon": 1.0, "delta": 1e-5, "purposes": ["research"], "orders": ORDERS}
-    child = SealedOffer(custodian, upload_key=parent.upload_key)
-    with pytest.raises(KeyRejected, match="privacy unit"):  # it paid for persons with one record
-        register_sealed(custodian, child.message(parent=named, limits=limits))
-    records = SCHEMA | {"privacy_unit": {"kind": "record"}}
-    register_sealed(custodian, child.message(parent=named, limits=limits, records=records, n_units=10))
+    child, fields = child_of_encrypted(parent)
+    with pytest.raises(KeyRejected, match="privacy unit"):
+        register_sealed(custodian, child.message(**fields | {"records": SCHEMA, "n_units": 4}))
+    register_sealed(custodian, child.message(**fields))
     assert custodian.journal.successor(parent.dataset_id) == child.dataset_id
+    holding = held_keys(custodian, [parent.dataset_id])
+    with pytest.raises(KeyRotated):
+        require_not_rotated(custodian, holding)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from audit.entry import EntryDraft
+from secure_ds.core.ids import new_id
 from secure_ds.custodian.context import CustodianContext
 from secure_ds.custodian.errors import (
     CustodianRefusal,
@@ -18,6 +19,7 @@ from secure_ds.custodian.errors import (
     FenceStale,
     GrantInvalid,
     JobSettled,
+    KeyRejected,
     KeyRotated,
     LimitExceeded,
     PlanMismatch,
@@ -27,17 +29,21 @@ from secure_ds.custodian.errors import (
     SettlementRejected,
 )
 from secure_ds.custodian.grants import open_grant
+from secure_ds.custodian.registration import register
 from secure_ds.custodian.sealed import plans
-from secure_ds.custodian.sealed.budget import budget_of, gaussian_cost
+from secure_ds.custodian.sealed.budget import budget_of
 from secure_ds.custodian.sealed.grants import grant_sealed
 from secure_ds.custodian.sealed.journal import SealedJournal
 from secure_ds.custodian.sealed.registration import register_sealed
 from secure_ds.data.errors import ContainerRefused
 from secure_ds.data.sealed.key import session_info
+from secure_ds.privacy.renyi import gaussian_cost
 from secure_ds.store.rows import Lease
+from tests.custodian.offers import Offer
 from tests.custodian.sealed.jobs import STEPS, PlanByHand, SealedJob, Trainer, grant_request, plan_by_hand, start_job
 from tests.custodian.sealed.offers import SealedOffer
-from tests.custodian.sealed.test_registration import child_of
+from tests.custodian.sealed.test_registration import child_of, child_of_encrypted
+from tests.custodian.test_journal import spend
 from tests.data.sealed.descriptors import ORDERS
 from tests.installation import Installation
 
@@ -285,8 +291,24 @@ def test_records_that_were_sealed_again_are_released_no_more(custodian: Custodia
     assert budget_of(custodian, child.descriptor(**fields)).spent == cost(job, STEPS), "inherited"
 
 
-def test_a_gaussian_spend_of_the_parent_costs_half_the_order() -> None:
-    assert gaussian_cost(3, [2.0, 32.0, 1.5]) == (3, 48, 3)
+def test_what_an_encrypted_parent_released_counts(custodian: CustodianContext, planned: None) -> None:
+    parent = Offer(custodian)
+    register(custodian, parent.message())
+    with custodian.journal.append() as page:
+        page.spent(spend(0, job_id=new_id("job"), dataset_id=parent.dataset_id, units=3 * 10**10))
+    child, fields = child_of_encrypted(parent)
+    register_sealed(custodian, child.message(**fields))
+    assert budget_of(custodian, child.descriptor(**fields)).spent == gaussian_cost(3 * 10**10, ORDERS)
+
+
+def test_records_that_released_all_they_may_are_not_sealed_anew(custodian: CustodianContext) -> None:
+    parent = Offer(custodian)
+    register(custodian, parent.message())
+    with custodian.journal.append() as page:
+        page.spent(spend(0, job_id=new_id("job"), dataset_id=parent.dataset_id, units=10**13))
+    child, fields = child_of_encrypted(parent)
+    with pytest.raises(KeyRejected, match="leaves nothing"):
+        register_sealed(custodian, child.message(**fields))
 
 
 # Settlement

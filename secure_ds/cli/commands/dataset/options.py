@@ -10,6 +10,8 @@ from secure_ds.cli.profile import config_directory
 from secure_ds.client.upload_key import load_upload_key, make_upload_key
 from secure_ds.data.declared import declared_feature_map, declared_names
 from secure_ds.data.feature_maps import FeatureMap, parse_feature_map
+from secure_ds.data.sealed.declared import declared_schema, declared_schema_names
+from secure_ds.data.sealed.schema import Schema, parse_schema
 
 upload_key_option = click.option(
     "--upload-key",
@@ -40,3 +42,12 @@ def feature_map_of(name: str) -> FeatureMap:
         InvalidDescriptor: the file declares none.
     """
     return declared_feature_map(name) if name in declared_names() else parse_feature_map(Path(name).read_bytes())
+
+
+def schema_of(name: str) -> Schema:
+    """Return the declared schema of that name, or the one in a file.
+
+    Raises:
+        InvalidDescriptor: the file declares none.
+    """
+    return declared_schema(name) if name in declared_schema_names() else parse_schema(Path(name).read_bytes())

@@ -10,7 +10,7 @@ from secure_ds.cli.connection import Session, connected
 from secure_ds.cli.progress import transferred
 from secure_ds.client.errors import ClientError
 from secure_ds.client.owner import upload_package, wait_until_checked
-from secure_ds.client.package import Package
+from secure_ds.client.sealed_package import open_package
 from secure_ds.client.upload_key import load_upload_key
 from secure_ds.jobs.dataset_lifecycle import DatasetState
 
@@ -31,7 +31,7 @@ class DatasetRefused(ClientError):
 @upload_key_option
 @connected
 def upload(session: Session, package: Path, name: str, sensitivity: int, wait: float, upload_key: Path | None) -> None:
-    """Upload an encrypted package and have it checked.
+    """Upload an encrypted or sealed package and have it checked.
 
     May be interrupted and run again: what has arrived is not sent twice. The service must show the pinned keys.
 
@@ -40,7 +40,7 @@ def upload(session: Session, package: Path, name: str, sensitivity: int, wait: f
       secure-ds dataset upload patients.package --name patients --wait 120
     """
     session.trust.check(session.profile.url, session.client.public_keys())
-    opened = Package(package, load_upload_key(upload_key_path(upload_key)).public_key())
+    opened = open_package(package, load_upload_key(upload_key_path(upload_key)).public_key())
     with transferred("uploading") as progress:
         view = upload_package(session.client, opened, name, sensitivity, progress)
     if wait:

@@ -57,6 +57,7 @@ class GradientEngine(ABC):
         self._losses, self._clipping, self._performance = row_losses(task), clipping, performance
         self._device = pick_device(performance.device)
         self._model = model.to(self._device)
+        self._forward = torch.compile(self._model) if performance.compile else self._model
         self._trainable = {name: each for name, each in model.named_parameters() if each.requires_grad}
 
     @property
@@ -87,7 +88,7 @@ class GradientEngine(ABC):
         """Run the model; return the weighted loss of each row, (rows,) float32."""
         is_low = self._performance.precision == "bfloat16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=is_low):
-            outputs = self._model(batch.inputs)
+            outputs = self._forward(batch.inputs)
         return self._losses(outputs, batch.targets) * batch.weights
 
 

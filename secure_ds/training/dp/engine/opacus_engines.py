@@ -10,7 +10,7 @@ Axes: U units, R rows.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,7 +30,7 @@ class HooksEngine(GradientEngine):
 
     def __init__(self, model: nn.Module, task: str, clipping: Clipping, performance: Performance) -> None:
         super().__init__(model, task, clipping, performance)
-        _refuse_unknown(model, GradSampleHooks.GRAD_SAMPLERS)
+        _refuse_unknown(model)
 
     def _add(self, batch: Batch, sums: dict[str, torch.Tensor]) -> None:
         with _hooked(GradSampleHooks, self._model):
@@ -49,7 +49,7 @@ class GhostEngine(GradientEngine):
 
     def __init__(self, model: nn.Module, task: str, clipping: Clipping, performance: Performance) -> None:
         super().__init__(model, task, clipping, performance)
-        _refuse_unknown(model, GradSampleHooks.GRAD_SAMPLERS)
+        _refuse_unknown(model)
         _refuse_tied(model)
         if performance.precision != "float32":
             raise UnsupportedModel("Opacus computes ghost norms in bfloat16 there; use float32, or engine bookkeeping")
@@ -98,10 +98,23 @@ def _blanked(batch: Batch, rows_R: torch.Tensor) -> Batch:
     return Batch(inputs, batch.targets, batch.weights, batch.rows_per_unit)
 
 
-def _refuse_unknown(model: nn.Module, known: Container[type[nn.Module]]) -> None:
+def _refuse_unknown(model: nn.Module) -> None:
     for name, layer in model.named_modules():
-        if any(each.requires_grad for each in layer.parameters(recurse=False)) and type(layer) not in known:
-            raise UnsupportedModel(f"layer {name!r} ({type(layer).__name__}) has no rule in Opacus")
+        if any(each.requires_grad for each in layer.parameters(recurse=False)):
+            reason = _why_not(layer)
+            if reason:
+                raise UnsupportedModel(f"layer {name!r} ({type(layer).__name__}) {reason}; use engine bookkeeping")
+
+
+def _why_not(layer: nn.Module) -> str | None:
+    """Return why Opacus 1.6 cannot clip a layer, or None."""
+    if type(layer) not in GradSampleHooks.GRAD_SAMPLERS:
+        return "has no rule in Opacus"
+    if isinstance(layer, nn.Embedding) and layer.padding_idx is not None:
+        return "has a padding id, to whose row Opacus gives a gradient"
+    if isinstance(layer, nn.LayerNorm) and layer.bias is None:
+        return "has no bias, without which Opacus fails"
+    return None
 
 
 def _refuse_tied(model: nn.Module) -> None:

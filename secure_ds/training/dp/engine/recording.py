@@ -28,8 +28,9 @@ class Recording:
 
     def backward(self, loss: torch.Tensor) -> None:
         """Go back through the graph once; the listener hears every layer that the loss depends on."""
-        if self._leaves and loss.requires_grad:
-            torch.autograd.grad(loss, self._leaves, allow_unused=True)
+        leaves, self._leaves = self._leaves, []  # they hold this object: a circle would keep the pass's memory
+        if leaves and loss.requires_grad:
+            torch.autograd.grad(loss, leaves, allow_unused=True)
 
     def hook(self, layer: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
         """Listen to one call of a layer."""

@@ -6,16 +6,12 @@ pixels, D output channels, O output channels of a group.
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import nn
 from torch.nn.functional import pad
 
 from secure_ds.training.dp.engine.contributions import Contribution, Factored, Instantiated
-from secure_ds.training.dp.engine.layers.rule import by_unit, prefers_factors
-
-_CACHED_NUMBERS: Final = 2**19  # float32 that stay in a core's second-level cache, with what else is at work
+from secure_ds.training.dp.engine.layers.rule import by_unit, over_rows, parts, prefers_factors
 
 
 class ConvolutionRule:
@@ -31,7 +27,7 @@ class ConvolutionRule:
         """Return gradients of weight (outputs, channels of a group, kernel...) and bias (outputs,)."""
         found: list[tuple[torch.Tensor, Contribution]] = [(layer.weight, _weight(layer, x.float(), g, units))]
         if layer.bias is not None:
-            found.append((layer.bias, Instantiated(g.flatten(2).sum(2).view(units, -1, g.shape[1]).sum(1))))
+            found.append((layer.bias, Instantiated(over_rows(g.flatten(2).sum(2), units))))
         return found
 
 
@@ -41,8 +37,8 @@ def _weight(layer: nn.Conv1d | nn.Conv2d, x: torch.Tensor, g: torch.Tensor, unit
     if layer.groups == 1 and prefers_factors(len(x) // units * pixels, window, layer.out_channels):
         x_RKL = windows.reshape(len(x), window, pixels)
         return Factored(by_unit(x_RKL.transpose(1, 2), units), by_unit(g_RDL.transpose(1, 2), units))
-    gradients_R = _instantiate(windows, g_RDL, layer.groups)
-    return Instantiated(gradients_R.view(units, -1, *layer.weight.shape).sum(1))
+    gradients_R = _instantiate(windows, g_RDL, layer.groups).view(len(x), *layer.weight.shape)
+    return Instantiated(over_rows(gradients_R, units))
 
 
 def _instantiate(windows: torch.Tensor, g_RDL: torch.Tensor, groups: int) -> torch.Tensor:
@@ -51,12 +47,9 @@ def _instantiate(windows: torch.Tensor, g_RDL: torch.Tensor, groups: int) -> tor
     window = windows[0].numel() // (groups * pixels)
     gradients = g_RDL.new_empty(rows * groups, n_out // groups, window)
     g_NOL = g_RDL.reshape(rows * groups, -1, pixels)
-    step = max(1, _CACHED_NUMBERS // windows[0].numel())
-    copied = g_RDL.new_empty(min(step, rows), *windows.shape[1:])
-    for start in range(0, rows, step):
-        part = windows[start : start + step]
-        x_NKL = copied[: len(part)].copy_(part).view(-1, window, pixels)
-        now = slice(start * groups, (start + len(part)) * groups)
+    for part in parts(rows, windows.numel()):
+        x_NKL = windows[part].reshape(-1, window, pixels)
+        now = slice(part.start * groups, part.stop * groups)
         torch.bmm(g_NOL[now], x_NKL.transpose(1, 2), out=gradients[now])
     return gradients
 
@@ -68,8 +61,8 @@ def _windows(layer: nn.Conv1d | nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     for axis in range(axes):
         reach = layer.dilation[axis] * (layer.kernel_size[axis] - 1) + 1
         windows = windows.unfold(2 + axis, reach, layer.stride[axis])
-    taps = (slice(None, None, dilation) for dilation in layer.dilation)
-    windows = windows[(..., *taps)]
+    taps = tuple(slice(None, None, dilation) for dilation in layer.dilation)
+    windows = windows[:, :, *(slice(None),) * axes, *taps]
     pixels, kernel = range(2, 2 + axes), range(2 + axes, 2 + 2 * axes)
     return windows.permute(0, 1, *kernel, *pixels)
 

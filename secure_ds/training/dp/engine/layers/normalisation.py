@@ -1,15 +1,23 @@
 """Normalisations within a record: LayerNorm, RMSNorm, GroupNorm. Scale and shift are few numbers: always instantiated.
 
-Axes: R rows, U units, P rows and places of a unit, C channels, L places in a channel.
+The normalised numbers are worked out again, a few rows at a time: what is made on the way stays in the cache.
+
+Axes: R rows, U units, P places of a row, C channels, L places in a channel.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn.functional import group_norm, layer_norm, rms_norm
 
 from secure_ds.training.dp.engine.contributions import Contribution, Instantiated
+from secure_ds.training.dp.engine.layers.rule import over_rows, parts
+
+Normalise = Callable[[torch.Tensor], torch.Tensor]
+Reduce = Callable[[torch.Tensor], torch.Tensor]
 
 
 class LayerNormRule:
@@ -23,8 +31,12 @@ class LayerNormRule:
         self, layer: nn.LayerNorm, x: torch.Tensor, g: torch.Tensor, units: int
     ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return gradients of weight and bias, both of the normalised shape."""
-        scaled = layer_norm(x.float(), layer.normalized_shape, eps=layer.eps).mul_(g)
-        return _scale_and_shift(layer, scaled, g, units)
+        shape = layer.normalized_shape
+        scale = _scale(lambda part: layer_norm(part, shape, eps=layer.eps), _over_places(shape), x, g)
+        found: list[tuple[torch.Tensor, Contribution]] = [(layer.weight, Instantiated(over_rows(scale, units)))]
+        if layer.bias is not None:
+            found.append((layer.bias, Instantiated(over_rows(_over_places(shape)(g), units))))
+        return found
 
 
 class RmsNormRule:
@@ -38,8 +50,9 @@ class RmsNormRule:
         self, layer: nn.RMSNorm, x: torch.Tensor, g: torch.Tensor, units: int
     ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return gradients of the weight, of the normalised shape."""
-        scaled = rms_norm(x.float(), layer.normalized_shape, eps=layer.eps).mul_(g)
-        return [(layer.weight, _over_places(scaled, layer.normalized_shape, units))]
+        shape = layer.normalized_shape
+        scale = _scale(lambda part: rms_norm(part, shape, eps=layer.eps), _over_places(shape), x, g)
+        return [(layer.weight, Instantiated(over_rows(scale, units)))]
 
 
 class GroupNormRule:
@@ -53,27 +66,21 @@ class GroupNormRule:
         self, layer: nn.GroupNorm, x: torch.Tensor, g: torch.Tensor, units: int
     ) -> list[tuple[torch.Tensor, Contribution]]:
         """Return gradients of weight and bias, (channels,)."""
-        scaled = group_norm(x.float(), layer.num_groups, eps=layer.eps).mul_(g)
+        scale = _scale(lambda part: group_norm(part, layer.num_groups, eps=layer.eps), _over_pixels, x, g)
         return [
-            (layer.weight, _over_pixels(scaled, units)),
-            (layer.bias, _over_pixels(g, units)),
+            (layer.weight, Instantiated(over_rows(scale, units))),
+            (layer.bias, Instantiated(over_rows(_over_pixels(g), units))),
         ]
 
 
-def _scale_and_shift(
-    layer: nn.LayerNorm, scaled: torch.Tensor, g: torch.Tensor, units: int
-) -> list[tuple[torch.Tensor, Contribution]]:
-    found: list[tuple[torch.Tensor, Contribution]] = [
-        (layer.weight, _over_places(scaled, layer.normalized_shape, units))
-    ]
-    if layer.bias is not None:
-        found.append((layer.bias, _over_places(g, layer.normalized_shape, units)))
-    return found
+def _scale(normalise: Normalise, reduce: Reduce, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    """Return the rows' gradients of the scale: output gradients times normalised inputs, added up over places."""
+    return torch.cat([reduce(normalise(x[part].float()).mul_(g[part])) for part in parts(len(x), x.numel())])
 
 
-def _over_places(x: torch.Tensor, shape: tuple[int, ...], units: int) -> Instantiated:
-    return Instantiated(x.reshape(units, -1, *shape).sum(1))
+def _over_places(shape: tuple[int, ...]) -> Reduce:
+    return lambda x: x.reshape(len(x), -1, *shape).sum(1)
 
 
-def _over_pixels(x_RCL: torch.Tensor, units: int) -> Instantiated:
-    return Instantiated(x_RCL.reshape(units, -1, x_RCL.shape[1], x_RCL[0, 0].numel()).sum((1, 3)))
+def _over_pixels(x_RCL: torch.Tensor) -> torch.Tensor:
+    return x_RCL.flatten(2).sum(2)

@@ -5,6 +5,7 @@ Axes: R rows, U units, S places in a unit, I inputs, O outputs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Protocol, TypeVar
 
 import torch
@@ -14,6 +15,8 @@ from secure_ds.training.dp.engine.contributions import Contribution, Factored, I
 
 # Instantiated gradients are written once and read twice; in the time of moving one number a core multiplies this many.
 _MOVE_COST: Final = 64
+
+_CACHED_NUMBERS: Final = 2**19  # float32 that stay in a core's second-level cache, with what else is at work
 
 
 LayerT = TypeVar("LayerT", bound=nn.Module, contravariant=True)
@@ -36,6 +39,19 @@ class Rule(Protocol[LayerT]):
             g: gradient of the summed losses with respect to what it returned, float32, rows first.
             units: privacy units; the rows of a unit stand together.
         """
+
+
+def parts(rows: int, numbers: int) -> Iterator[slice]:
+    """Cut rows into runs whose working copies, of `numbers` float32 in all, stay in the cache."""
+    step = max(1, _CACHED_NUMBERS * rows // max(1, numbers))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
+
+
+def over_rows(gradients_RP: torch.Tensor, units: int) -> torch.Tensor:
+    """Return gradients of rows, (rows, *shape), as gradients of units, (units, *shape)."""
+    is_one = len(gradients_RP) == units
+    return gradients_RP if is_one else gradients_RP.view(units, -1, *gradients_RP.shape[1:]).sum(1)
 
 
 def by_unit(x: torch.Tensor, units: int) -> torch.Tensor:
