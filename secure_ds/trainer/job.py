@@ -19,6 +19,7 @@ from secure_ds.trainer.session import Session
 from secure_ds.training.dp.checkpoint import CheckpointSeal
 from secure_ds.training.dp.loop import TrainingRun
 from secure_ds.training.dp.noise.source import NoiseSource
+from secure_ds.training.dp.opacus_accountants import require_agreement
 from secure_ds.training.dp.samplers import draw_units
 
 
@@ -27,6 +28,7 @@ def run_job(order: Order, session: Session, channel: Channel, releases: Releases
 
     Raises:
         ContainerRefused, CheckpointRefused: what was handed over is not this job's.
+        AccountantsDisagree: Opacus accounts the plan otherwise than it was charged.
         StopRequested, WorkerGone, ProtocolBroken: the talk ended early.
     """
     plan = order.plan
@@ -35,6 +37,7 @@ def run_job(order: Order, session: Session, channel: Channel, releases: Releases
     model = build_model(config_from_json(plan.model), plan.seed)
     with open_engine(plan, model, order.performance) as engine:
         records = open_records(order, data_key)
+        require_agreement(plan)
         checkpoint = None if order.checkpoint is None else seal.open(order.checkpoint)
         draw = partial(draw_units, plan.sampler, plan.facts.n_units + plan.request.canaries)
         noise = NoiseSource()

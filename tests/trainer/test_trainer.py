@@ -16,6 +16,7 @@ from secure_ds.core.digest import digest_bytes
 from secure_ds.core.private_keys import public_point
 from secure_ds.jobs.sealed_model import read_model_statement
 from secure_ds.jobs.settlement import read_settlement, signature_holds
+from secure_ds.training.dp import opacus_accountants
 from secure_ds.training.dp.model_file import read_dp_model
 from secure_ds.worker.trainer_process import Trainer, TrainerFailed, TrainerLost, start_trainer
 from tests.trainer.sealed_job import CLASSES, FENCE, Ledger, SealedJob, ThreadTrainer, make_job, public_test
@@ -193,6 +194,12 @@ class TestRefusals:
     def test_a_plan_with_less_noise(self, trainer: Trainer, job: SealedJob) -> None:
         plan = job.plan.to_json() | {"noise_multiplier": job.plan.noise_multiplier / 2}
         self.refused(trainer, job.order(trainer.hello, plan=plan), "plan_refused", settled=None)
+
+    def test_a_plan_that_opacus_accounts_otherwise(
+        self, trainer: Trainer, job: SealedJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(opacus_accountants, "rdp_epsilon", lambda event, delta: 1e3)
+        self.refused(trainer, job.order(trainer.hello), "accountants_disagree")
 
     def test_a_plan_for_another_data_set(self, trainer: Trainer, job: SealedJob, tmp_path: Path) -> None:
         order = job.order(trainer.hello, plan=make_job(tmp_path).plan.to_json())
