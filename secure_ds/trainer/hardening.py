@@ -12,11 +12,9 @@ import os
 import resource
 from typing import Final
 
+from secure_ds.core.child_environment import KEPT_VARIABLES
 from secure_ds.trainer.errors import HardeningFailed
 
-KEPT_VARIABLES: Final = frozenset(
-    {"CUDA_VISIBLE_DEVICES", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "PATH", "PYTHONPATH", "TZ"}
-)
 _PR_GET_DUMPABLE: Final = 3
 _PR_SET_DUMPABLE: Final = 4
 

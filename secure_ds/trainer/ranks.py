@@ -6,7 +6,6 @@ but its pipes; the processes meet in a directory that only this user may enter; 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,9 +15,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secure_ds.core.child_environment import child_environment
 from secure_ds.core.frames import receive, send
 from secure_ds.core.resources import all_cores
-from secure_ds.trainer.hardening import KEPT_VARIABLES, harden
+from secure_ds.trainer.hardening import harden
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,9 +71,8 @@ def open_engine(
 @contextmanager
 def started(setups: Sequence[RankSetup]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Run one process for each setup, and end them on leaving."""
-    environment = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES}
-    environment["OMP_NUM_THREADS"] = str(max(1, all_cores() // (len(setups) + 1)))
-    environment["GLOO_SOCKET_IFNAME"] = "lo"
+    threads = max(1, all_cores() // (len(setups) + 1))
+    environment = child_environment(OMP_NUM_THREADS=str(threads), GLOO_SOCKET_IFNAME="lo")
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for setup in setups:

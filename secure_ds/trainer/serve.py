@@ -18,13 +18,13 @@ from secure_ds.trainer.session import Session
 _UNKNOWN: Final = TrainerError.code
 
 
-def serve() -> int:
-    """Carry out the job that comes over the pipes.
+def serve(channel: Channel) -> int:
+    """Carry out the job that comes over a channel.
 
     Returns:
         The exit status: 0 if the worker heard how it ended, 1 if it was gone.
     """
-    channel, session = Channel.take_over(), Session()
+    session = Session()
     try:
         channel.send("hello", session_key=session.session_key, signing_key=session.signing_key)
         order = read_order(*channel.expect("job"))

@@ -22,7 +22,6 @@ Store its messages in their order: a checkpoint before the metrics of its step a
 
 from __future__ import annotations
 
-import os
 import queue
 import struct
 import subprocess
@@ -31,23 +30,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
-import secure_ds
+from secure_ds.core.child_environment import child_environment
 from secure_ds.core.frames import receive, send
 
-KEPT: Final = (
-    "CUDA_VISIBLE_DEVICES",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "OMP_NUM_THREADS",
-    "PATH",
-    "TZ",
-)
 SILENCE_SECONDS: Final = 600.0  # longer than any step: a trainer tells its progress after each, or twice a second
 _SECONDS_TO_START: Final = 120.0
 _SECONDS_TO_END: Final = 10.0
@@ -99,7 +87,7 @@ class Trainer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=child_environment(),
             close_fds=True,
             start_new_session=True,
         )
@@ -238,9 +226,3 @@ class Trainer:
                     self._received.put(receive(stream))
                 except (EOFError, OSError, ValueError, struct.error, MemoryError):
                     return self._received.put(None)
-
-
-def _environment() -> dict[str, str]:
-    """A few variables, and where this very program lies, so that both are of one version."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {**kept, "PYTHONPATH": str(Path(secure_ds.__file__).parents[1])}

@@ -1,7 +1,10 @@
 """A small sealed data set, a job on it, and a worker that pays and writes down what the trainer says."""
 
 import io
-from collections.abc import Iterator
+import os
+import select
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 import rfc8785
 
+from secure_ds.core.frames import receive, send
 from secure_ds.core.ids import new_id
 from secure_ds.data.records import Records
 from secure_ds.data.sealed.container import ContainerWriter
@@ -17,8 +21,10 @@ from secure_ds.data.sealed.key import new_data_key, session_info, session_point
 from secure_ds.data.sealed.schema import parse_schema
 from secure_ds.data.sealing import seal
 from secure_ds.services.planning import sealed_facts
+from secure_ds.trainer.channel import Channel
+from secure_ds.trainer.serve import serve
 from secure_ds.training.dp.plan import DpPlan, DpRequest, make_dp_plan
-from secure_ds.worker.trainer_process import Hello, Trainer
+from secure_ds.worker.trainer_process import Hello, Trainer, TrainerLost
 from tests.data.sealed.descriptors import sealed_descriptor_json
 
 ROWS = 400
@@ -105,10 +111,45 @@ def make_job(directory: Path, **asked: Any) -> SealedJob:
     return SealedJob(descriptor, paths, data_key, plan)
 
 
+class ThreadTrainer(Trainer):
+    """The same talk with a trainer in a thread of this process: a new process takes seconds to start."""
+
+    def __init__(self, silence_seconds: float = 60.0) -> None:
+        to_trainer, from_trainer = os.pipe(), os.pipe()
+        self._silence_seconds = silence_seconds
+        self._outgoing, self._incoming = os.fdopen(to_trainer[1], "wb"), os.fdopen(from_trainer[0], "rb")
+        self._ends = os.fdopen(to_trainer[0], "rb"), os.fdopen(from_trainer[1], "wb")
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
+        hello, _ = self._next(self._silence_seconds)
+        self.hello = Hello(hello["session_key"], hello["signing_key"])
+
+    def _live(self) -> None:
+        serve(Channel(*self._ends))
+        self._ends[1].close()
+
+    def _send(self, message: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
+        send(self._outgoing, message, blobs)
+
+    def _next(self, seconds: float) -> tuple[dict[str, Any], list[bytes]]:
+        if not select.select([self._incoming], [], [], seconds)[0]:
+            raise TrainerLost(f"the trainer said nothing for {seconds:g} s")
+        try:
+            return receive(self._incoming)
+        except EOFError:
+            raise TrainerLost("the trainer has ended") from None
+
+    def __exit__(self, *_: object) -> None:
+        self._outgoing.close()
+        self._thread.join(20)
+        self._incoming.close()
+
+
 @dataclass
 class Ledger:
     """A worker's memory: what was paid, and what was heard, in order."""
 
+    hello: Hello | None = None
     paid: int = 0
     heard: list[tuple[dict[str, Any], list[bytes]]] = field(default_factory=list)
 
