@@ -49,6 +49,7 @@ def run_job(order: Order, session: Session, channel: Channel, releases: Releases
             run = TrainingRun(plan, model, audit, records, audit, audit.draw, checkpoint)
         else:
             run = TrainingRun(plan, model, engine, records, noise, draw, checkpoint)
+        releases.goes_on_from(run.steps_done)
         _train(run, order, channel, releases, seal, engine.device)
 
 

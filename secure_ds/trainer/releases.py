@@ -39,6 +39,10 @@ class Releases:
         self._spent = order.steps_spent
         self.audit: CanaryAudit | None = None
 
+    def goes_on_from(self, steps_done: int) -> None:
+        """Count the steps of the checkpoint that a run goes on from as used, whatever the order says was paid for."""
+        self._spent = max(self._spent, steps_done)
+
     def release(self, run: TrainingRun, seal: CheckpointSeal, device: torch.device) -> None:
         """Pay for the steps done; send their checkpoint, and metrics where there are public records.
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import select
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -132,8 +131,6 @@ class ThreadTrainer(Trainer):
         send(self._outgoing, message, blobs)
 
     def _next(self, seconds: float) -> tuple[dict[str, Any], list[bytes]]:
-        if not select.select([self._incoming], [], [], seconds)[0]:
-            raise TrainerLost(f"the trainer said nothing for {seconds:g} s")
         try:
             return receive(self._incoming)
         except EOFError:

@@ -16,6 +16,7 @@ from secure_ds.core.digest import digest_bytes
 from secure_ds.core.private_keys import public_point
 from secure_ds.jobs.sealed_model import read_model_statement
 from secure_ds.jobs.settlement import read_settlement, signature_holds
+from secure_ds.trainer.errors import StopRequested
 from secure_ds.training.dp import opacus_accountants
 from secure_ds.training.dp.model_file import read_dp_model
 from secure_ds.worker.trainer_process import Trainer, TrainerFailed, TrainerLost, start_trainer
@@ -142,6 +143,18 @@ def test_asked_to_stop_it_signs_what_was_used(job: SealedJob) -> None:
     assert said.steps_spent == ledger.paid
     assert 3 <= said.steps_spent < 60
     assert (said.job_id, said.session_key) == (job.job_id, trainer.hello.session_key)
+
+
+def test_the_checkpoints_steps_count_as_used_whatever_the_worker_says(
+    job: SealedJob, whole: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: object) -> None:
+        raise StopRequested
+
+    monkeypatch.setattr("secure_ds.trainer.job._train", end)
+    stopped = finished(job, checkpoint=whole.of("checkpoint")[0][1][0], steps_spent=0)
+    (message, _), *_ = stopped.of("settled")
+    assert read_settlement(message["statement"]).steps_spent == 25
 
 
 class TestRefusals:
