@@ -29,7 +29,6 @@ def run_job(order: Order, session: Session, channel: Channel, releases: Releases
     Raises:
         AccountantsDisagree: another library's accountants say otherwise of the plan.
         ContainerRefused, CheckpointRefused: what was handed over is not this job's.
-        AccountantsDisagree: Opacus accounts the plan otherwise than it was charged.
         StopRequested, WorkerGone, ProtocolBroken: the talk ended early.
     """
     plan = order.plan
@@ -39,7 +38,6 @@ def run_job(order: Order, session: Session, channel: Channel, releases: Releases
     model = build_model(config_from_json(plan.model), plan.seed)
     with open_engine(plan, model, order.performance) as engine:
         records = open_records(order, data_key)
-        require_agreement(plan)
         checkpoint = None if order.checkpoint is None else seal.open(order.checkpoint)
         draw = partial(draw_units, plan.sampler, plan.facts.n_units + plan.request.canaries)
         noise = NoiseSource()

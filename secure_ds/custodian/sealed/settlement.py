@@ -1,7 +1,9 @@
-"""Take back what an ended sealed job did not use, on the signed word of its newest trainer; once.
+"""Take back what an ended sealed job did not use, on the signed word of its trainer; once.
 
 The trainer is the only one who knows what left it. Its signing key was named when it was given the data key, so a
-worker cannot hand back steps that were used. After a settlement the job is given no keys any more.
+worker cannot hand back steps that were used. A job whose keys several trainers were given gets nothing back: the last
+one does not know what the others released, and a worker could have started it for that. After a settlement the job is
+given no keys any more.
 """
 
 from typing import Any
@@ -18,8 +20,8 @@ def settle_sealed(context: CustodianContext, message: SettleSealed) -> Settled:
     """Write down how many steps of a job stay charged; the same statement again changes nothing.
 
     Raises:
-        SettlementRejected: it is not signed by the newest trainer of the job, is about another plan, says more steps
-            than the plan has, or the job was settled with another number.
+        SettlementRejected: it is not signed by the newest trainer of the job, there were several, it is about another
+            plan, says more steps than the plan has, or the job was settled with another number.
     """
     settlement = _read(message)
     charges = _require_signed(context, settlement, message)
@@ -49,6 +51,8 @@ def _require_signed(context: CustodianContext, settlement: Settlement, message: 
         or not signature_holds(message.statement, message.signature, newest.signing_key)
     ):
         raise SettlementRejected("the statement is not signed by the newest trainer of this job")
+    if len(sessions) > 1:
+        raise SettlementRejected("several trainers were given this job's keys; none knows what the others released")
     if any(charge.plan_digest != settlement.plan_digest or charge.steps < settlement.steps_spent for charge in charges):
         raise SettlementRejected("the statement does not follow from the plan that the job was charged for")
     return charges

@@ -356,13 +356,15 @@ def test_after_settlement_no_key_is_released(job: SealedJob) -> None:
         job.taken_over().ask()
 
 
-def test_a_replaced_trainer_cannot_settle(custodian: CustodianContext, job: SealedJob) -> None:
+def test_neither_a_replaced_trainer_nor_its_successor_can_settle(custodian: CustodianContext, job: SealedJob) -> None:
     job.ask()
     successor = job.taken_over()
     successor.ask()
     with pytest.raises(SettlementRejected):
         job.settle(0)
-    assert successor.settle(9).steps_charged == 9
+    with pytest.raises(SettlementRejected, match="none knows what the others released"):
+        successor.settle(0)
+    assert charged(custodian, job) == cost(job, STEPS)
 
 
 @pytest.mark.parametrize(
