@@ -178,7 +178,8 @@ def _memory_rows(name: str, workload: Workload) -> list[Row]:
         limit = MEMORY_LIMIT if kind == "bookkeeping" else None
         title = f"{workload.name}: peak memory with {kind}, by that of plain steps"
         rows.append(_held(title, peak / plain, "1", f"plain steps {plain:.3g} MiB", limit))
-        rows.append(Row("  what steps added to the process, the same way", added / plain_added, "1"))
+        if plain_added:  # else the plain steps stayed below what importing took
+            rows.append(Row("  what steps added to the process, the same way", added / plain_added, "1"))
     return rows
 
 

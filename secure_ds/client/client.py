@@ -14,12 +14,13 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from secure_ds.client.errors import ServiceUnreachable, UnexpectedAnswer
+from secure_ds.client.errors import SealedDataset, ServiceUnreachable, UnexpectedAnswer
 from secure_ds.client.events import read_events
 from secure_ds.client.http import ATTEMPTS, IDEMPOTENCY, Http, pauses
 from secure_ds.client.uploads import Progress, Uploader
 from secure_ds.core.digest import digest_bytes
 from secure_ds.data.descriptor import DatasetDescriptor
+from secure_ds.data.sealed.signed import is_sealed
 from secure_ds.data.signed import open_own_descriptor
 from secure_ds.jobs.lifecycle import JobState, is_final
 from secure_ds.wire.audit import AuditQuery, CheckpointView, ConsistencyProofView, EntryView, InclusionProofView
@@ -109,8 +110,10 @@ class Client:
 
     def descriptor(self, dataset_id: str) -> DatasetDescriptor:
         """Return what a data set's owner signed, with the signature checked."""
-        envelope = self._get(Envelope, f"/v1/datasets/{dataset_id}/descriptor")
-        return open_own_descriptor(envelope.model_dump_json().encode())
+        signed = self._get(Envelope, f"/v1/datasets/{dataset_id}/descriptor").model_dump_json().encode()
+        if is_sealed(signed):
+            raise SealedDataset(f"the records of {dataset_id} are sealed; this is for encrypted ones")
+        return open_own_descriptor(signed)
 
     def budget(self, dataset_id: str) -> BudgetView:
         """Return what a data set may still release."""

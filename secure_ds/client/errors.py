@@ -9,6 +9,12 @@ class ClientError(Exception):
     code: str = "client_error"
 
 
+class SealedDataset(ClientError):
+    """What was asked for is possible with encrypted records alone."""
+
+    code = "sealed_dataset"
+
+
 class InvalidPackage(ClientError):
     """An encrypted package cannot be written there, or is unfinished or damaged."""
 

@@ -34,6 +34,7 @@ from secure_ds.client.upload_key import public_key_text
 from secure_ds.core.digest import digest_bytes
 from secure_ds.core.ids import new_id
 from secure_ds.data.descriptor import FileReference
+from secure_ds.data.errors import InvalidRecords
 from secure_ds.data.sealed.container import ContainerWriter, batch_rows
 from secure_ds.data.sealed.descriptor import Parent, Part, SealedDescriptor, SealedLimits
 from secure_ds.data.sealed.key import data_key_info, new_data_key
@@ -89,6 +90,8 @@ def write_sealed_package(
     schema = declaration.schema
     size = batch_rows(schema)
     n_rows = count_rows(records, size)
+    if not n_rows:
+        raise InvalidRecords("there are no rows to seal")
     prepare_directory(directory)
     (directory / BLOBS).mkdir()
     dataset_id, data_key, signer = new_id("ds"), new_data_key(), public_key_text(upload_key)

@@ -30,6 +30,8 @@ from secure_ds.wire.jobs import SEALED, TrainingRequest
 
 NOT_COVERED: Final = "the budget of {dataset}, which is another member's, does not cover the job"
 
+_ENCRYPTED_ONLY: Final = ("dual_evaluation", "release", "momentum", "radius", "hidden_units")
+
 
 @dataclass(frozen=True, slots=True)
 class JobData:
@@ -89,13 +91,13 @@ def data_of(
         found = [
             dataset for dataset in map(work.datasets.get, joined) if dataset and dataset.state == DatasetState.READY
         ]
-        return _some(found, row)
+        return _some(found, row, request)
     for dataset_id in named:
         if dataset_id not in consents:
             find_dataset(work, "")  # whatever else it is, it has no part in this collaboration
         if dataset_id not in joined:
             raise ConsentMissing(f"the owner of {dataset_id} does not, or no longer, consent to the collaboration")
-    return _some([find_dataset(work, dataset_id) for dataset_id in sorted(set(named))], row)
+    return _some([find_dataset(work, dataset_id) for dataset_id in sorted(set(named))], row, request)
 
 
 def decide_for_all(
@@ -118,9 +120,14 @@ def _require_same_way(dataset: DatasetRow, request: TrainingRequest) -> None:
     if dataset.is_sealed != (request.algorithm == SEALED):
         held = f"sealed: train with {SEALED}" if dataset.is_sealed else f"encrypted: {SEALED} needs a sealed data set"
         raise PlanInvalid(f"the records of this data set are {held}", remedy="choose another algorithm or data set")
+    foreign = [name for name in _ENCRYPTED_ONLY if getattr(request, name) not in (None, False, "private")]
+    if request.algorithm == SEALED and foreign:
+        raise PlanInvalid(f"{SEALED} has no {', '.join(foreign)}", remedy="leave them out")
 
 
-def _some(datasets: Sequence[DatasetRow], row: CollaborationRow) -> JobData:
+def _some(datasets: Sequence[DatasetRow], row: CollaborationRow, request: TrainingRequest) -> JobData:
+    for dataset in datasets:
+        _require_same_way(dataset, request)
     if not datasets:
         raise StateConflict("no data set that is ready takes part in this collaboration")
     return JobData(tuple(datasets), row)

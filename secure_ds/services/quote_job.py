@@ -48,11 +48,14 @@ def quote_job(context: ServiceContext, caller: Caller, body: TrainingRequest) ->
     with context.store.write() as work:
         data = data_of(context, work, caller, body)
         decisions = decide_for_all(context, caller, Action.QUOTE_CREATE, data, body)
-        if body.algorithm == SEALED:
-            return quote_sealed_job(work, caller, data, decisions, body)
-        budgets = {row.id: work.ledger.budget(row.id) for row in data.datasets}
         details = {"epsilon": body.epsilon}
         record_for_all(work, caller, Action.QUOTE_CREATE, None, data.datasets, decisions, details=details)
+        if body.algorithm == SEALED:
+            renyi = work.renyi_ledger.budget(data.ids[0])
+        else:
+            budgets = {row.id: work.ledger.budget(row.id) for row in data.datasets}
+    if body.algorithm == SEALED:
+        return quote_sealed_job(data, renyi, body)
     left = Left.of([budgets[row.id] for row in data.datasets if row.tenant == caller.principal.tenant])
     descriptors = data.descriptors()
     try:

@@ -47,6 +47,8 @@ def find_parent(
         return None
     parent = find_dataset(work, descriptor.rotation.parent)
     decide(context, caller, Action.DATASET_ROTATE, dataset_facts(parent))
+    if parent.is_sealed:
+        raise InvalidDescriptor("the parent is sealed and has no key to rotate", remedy="seal again with --parent")
     try:
         require_successor(descriptor, open_own_descriptor(parent.envelope))
     except NotASuccessor as error:

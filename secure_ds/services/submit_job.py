@@ -214,7 +214,7 @@ def _reserve(work: UnitOfWork, caller: Caller, job: JobRow, dataset: DatasetRow,
 
 
 def _reserve_renyi(work: UnitOfWork, job: JobRow, dataset: DatasetRow, plan: DpPlan) -> tuple[float, float]:
-    before = work.renyi_ledger.budget(dataset.id)
+    before = work.renyi_ledger.budget(dataset.id, lock=True)
     work.renyi_ledger.reserve(dataset.id, job.id, plan.step_cost, plan.steps)
     return epsilon_asked(before, plan), before.epsilon_left
 

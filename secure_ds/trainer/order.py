@@ -93,6 +93,8 @@ def read_order(message: dict[str, Any], blobs: list[bytes]) -> Order:
         if rest:
             raise ProtocolBroken("there are more byte strings than the message names")
         performance = Performance(**job.performance)
+        if performance.engine == "ghost":
+            raise ProtocolBroken("the ghost engine's norms may cancel: it is an oracle of tests, no engine of jobs")
     except (ValidationError, ValueError, IndexError, TypeError, KeyError):
         raise ProtocolBroken("the job message is malformed") from None
     plan, descriptor = plan_from_json(job.plan), parse_sealed_descriptor(job.descriptors[0].encode())

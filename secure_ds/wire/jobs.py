@@ -65,7 +65,7 @@ class SealedTraining(Message):
     batch_size: Annotated[int, Field(ge=1, le=2**24), BeforeValidator(integral_only)] | None = Field(
         default=None, description="expected privacy units of a step"
     )
-    l2_norm_clip: Annotated[float, Field(gt=0, le=1e6), BeforeValidator(number_only)] | None = None
+    l2_norm_clip: Annotated[float, Field(ge=1e-3, le=1e6), BeforeValidator(number_only)] | None = None
     clipping: Literal["flat", "automatic"] | None = None
     optimiser: Literal["dp_sgd", "dp_adam", "dp_adamw"] | None = None
     sampler: Literal["poisson", "truncated_poisson"] | None = None

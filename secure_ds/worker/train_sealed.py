@@ -19,7 +19,7 @@ from secure_ds.data.errors import DataError
 from secure_ds.data.sealed.descriptor import SealedDescriptor
 from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.privacy.errors import PrivacyError
-from secure_ds.services.context import CustodyRefused, ServiceContext
+from secure_ds.services.context import CustodyRefused, CustodyUnavailable, ServiceContext
 from secure_ds.services.evaluations import let_go
 from secure_ds.services.planning import dp_plan_for
 from secure_ds.services.run_job import Task, fail, job_of, record_model, stop, succeed
@@ -80,18 +80,19 @@ def _hand_over(
     context: ServiceContext, task: Task, trainer: Trainer, descriptor: SealedDescriptor, plan: DpPlan
 ) -> None:
     """Give the trainer plan, descriptor, paths of the parts, sealed keys and the last checkpoint."""
-    released = ask_for_keys(context, task, trainer.hello.session_key, trainer.hello.signing_key)
-    checkpoint = last_checkpoint(context, task)
+    parts = [str(context.blobs.file(descriptor.dataset_id, part.digest)) for part in descriptor.parts]
+    checkpoint, spent = last_checkpoint(context, task), steps_spent(context, task)
+    released = ask_for_keys(context, task, trainer.hello.session_key, trainer.hello.signing_key)  # charges: last of all
     trainer.start_job(
         job_id=job_of(task).id,
         fence=task.lease.fence,
         plan=plan.to_json(),
         descriptor=descriptor.canonical,
-        parts=[str(context.blobs.file(descriptor.dataset_id, part.digest)) for part in descriptor.parts],
+        parts=parts,
         sealed_key=released.key_of(descriptor.dataset_id),
         checkpoint=None if checkpoint is None else checkpoint[1],
         checkpoint_every=max(1, plan.steps // CHECKPOINTS_PER_JOB),
-        steps_spent=steps_spent(context, task),
+        steps_spent=spent,
         performance=dict(context.trainer),
     )
 
@@ -120,8 +121,11 @@ class _Conversation:
             raise
         except TrainerFailed as failed:
             fail(self._context, self._task, f"{failed.code}: {failed}")
-        if self._settlement is not None:
-            hand_back(self._context, *self._settlement)
+        while self._settlement is not None and not ending.is_set():
+            try:
+                return hand_back(self._context, *self._settlement)
+            except CustodyUnavailable:
+                ending.wait(1.0)  # the job has ended; nobody else has this statement
 
     def _heed(self, message: dict[str, Any], blobs: list[bytes]) -> None:
         context, task = self._context, self._task

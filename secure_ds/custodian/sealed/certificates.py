@@ -39,11 +39,13 @@ from secure_ds.wire.sealed_certificate import (
 
 TRUST = (
     "Towards the job's trainer: none; it opens the records in its memory, and is taken to follow the plan.",
+    "Towards the job's worker: that it hands every trainer the newest checkpoint, and keeps no model but this one.",
     "Towards API, worker, database and blobs: records stay sealed (AES-256-GCM; HPKE to a key in the HSM).",
     "Towards the custodian: it can release the data key. Custodian and service under one operator can together read "
     "every record.",
     "Towards everybody else: differential privacy as stated here, for everything the job ever released.",
 )
+CONFIDENCE = 0.999 - 1e-9  # of the lower bound that can block a release
 
 
 def certify_sealed(context: CustodianContext, message: SealedCertificateRequest) -> Certificate:
@@ -60,6 +62,7 @@ def certify_sealed(context: CustodianContext, message: SealedCertificateRequest)
     held = holding_of_job(context, granted)
     plan = plan_of_sealed_job(held, granted)
     sessions = SealedJournal(context.journal).sessions(message.job_id)
+    _require_charged(context, message.job_id, plan)
     said = _require_signed(message, plan, sessions)
     _require_evidence(plan, said)
     decision = ask_policy(context, Action.JOB_CERTIFY, _job(granted, held), tenant=granted.submitter.tenant)
@@ -101,10 +104,20 @@ def _require_signed(message: SealedCertificateRequest, plan: DpPlan, sessions: l
     return said
 
 
+def _require_charged(context: CustodianContext, job_id: str, plan: DpPlan) -> None:
+    """Refuse a job that was not charged for its whole plan, or got some of it back."""
+    journal = SealedJournal(context.journal)
+    charged = [(charge.plan_digest, charge.steps) for charge in journal.charges(job_id)]
+    if charged != [(plan.digest, plan.steps)] or journal.settlement(job_id) is not None:
+        raise CertificateRefused("the job was not charged for the whole of this plan")
+
+
 def _require_evidence(plan: DpPlan, said: ModelStatement) -> None:
     asked, found = plan.request.canaries, said.evidence
     if (found is None) != (asked == 0) or (found is not None and found.canaries != asked):
         raise CertificateRefused("the audit that the plan asks for was not made")
+    if found is not None and (found.confidence < CONFIDENCE or not found.correct <= found.guesses <= asked):
+        raise CertificateRefused("the audit's figures do not fit together, or its confidence is too small")
     if found is not None and found.epsilon_lower_bound > plan.epsilon_after(plan.steps):
         raise CertificateRefused(
             f"the audit proves epsilon above {found.epsilon_lower_bound:.4g} at confidence {found.confidence:g}, more "

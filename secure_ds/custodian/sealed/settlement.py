@@ -51,6 +51,8 @@ def _require_signed(context: CustodianContext, settlement: Settlement, message: 
         or not signature_holds(message.statement, message.signature, newest.signing_key)
     ):
         raise SettlementRejected("the statement is not signed by the newest trainer of this job")
+    if context.journal.certificate(settlement.job_id) is not None:
+        raise SettlementRejected("the job's model is certified: it has used its whole plan")
     if len(sessions) > 1:
         raise SettlementRejected("several trainers were given this job's keys; none knows what the others released")
     if any(charge.plan_digest != settlement.plan_digest or charge.steps < settlement.steps_spent for charge in charges):

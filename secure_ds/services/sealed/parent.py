@@ -6,6 +6,7 @@ count (`secure_ds.custodian.sealed.registration`), and has checked owner, upload
 """
 
 from policies.actions import Action
+from policies.verdict import Decision
 from secure_ds.core.principal import Caller
 from secure_ds.data.sealed.descriptor import SealedDescriptor
 from secure_ds.jobs.dataset_lifecycle import DatasetState
@@ -23,7 +24,22 @@ from secure_ds.store.unit_of_work import UnitOfWork
 def go_on_from_parent(
     context: ServiceContext, work: UnitOfWork, caller: Caller, descriptor: SealedDescriptor, limit: RenyiLimit
 ) -> RenyiBudget:
-    """Return the budget that a sealed data set begins with; close its parent, if it has one.
+    """Return the budget that a sealed data set begins with; close its parent, if any. Raises as the check does."""
+    budget, found = require_may_go_on(context, work, caller, descriptor, limit)
+    if found is not None:
+        parent, decision = found
+        work.datasets.move(parent.id, DatasetState.ROTATED)
+        subject, details = Subject(dataset_id=parent.id), {"successor": descriptor.dataset_id}
+        record(work, caller, Action.DATASET_ROTATE, subject, decision, details=details)
+    return budget
+
+
+def require_may_go_on(
+    context: ServiceContext, work: UnitOfWork, caller: Caller, descriptor: SealedDescriptor, limit: RenyiLimit
+) -> tuple[RenyiBudget, tuple[DatasetRow, Decision] | None]:
+    """Return the budget that a sealed data set would begin with, and its parent; nothing is changed.
+
+    Ask before the custodian is told of the data set, for it closes the parent at once.
 
     Raises:
         NotFound, Denied: there is no such parent, or it is not the caller's, or not ready.
@@ -31,7 +47,7 @@ def go_on_from_parent(
         StateConflict: jobs are under way on the parent, or its budget is used up.
     """
     if descriptor.parent is None:
-        return open_budget(limit)
+        return open_budget(limit), None
     parent = find_dataset(work, descriptor.parent.dataset_id)
     decision = decide(context, caller, Action.DATASET_ROTATE, dataset_facts(parent))
     if parent.descriptor_digest != descriptor.parent.descriptor_digest:
@@ -40,10 +56,7 @@ def go_on_from_parent(
         budget = open_budget(limit, _spent(work, parent, limit))
     except InvalidPrivacyParameter as error:
         raise StateConflict("the budget of these records is used up") from error
-    work.datasets.move(parent.id, DatasetState.ROTATED)
-    subject, details = Subject(dataset_id=parent.id), {"successor": descriptor.dataset_id}
-    record(work, caller, Action.DATASET_ROTATE, subject, decision, details=details)
-    return budget
+    return budget, (parent, decision)
 
 
 def _spent(work: UnitOfWork, parent: DatasetRow, limit: RenyiLimit) -> Cost:
@@ -51,7 +64,7 @@ def _spent(work: UnitOfWork, parent: DatasetRow, limit: RenyiLimit) -> Cost:
         gaussian = work.ledger.budget(parent.id)
         _require_idle(gaussian.reserved_units)
         return gaussian_cost(gaussian.spent_units, limit.orders)
-    renyi = work.renyi_ledger.budget(parent.id)
+    renyi = work.renyi_ledger.budget(parent.id, lock=True)
     _require_idle(sum(renyi.reserved))
     if renyi.limit.orders != limit.orders:
         raise InvalidDescriptor("records that are sealed again are counted at the orders of the first time")

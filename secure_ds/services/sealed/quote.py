@@ -1,31 +1,21 @@
 """What a job on sealed records would cost, before anything is spent."""
 
-from collections.abc import Mapping
-
-from policies.actions import Action
-from policies.verdict import Decision
-from secure_ds.core.principal import Caller
 from secure_ds.data.sealed.descriptor import SealedDescriptor
 from secure_ds.data.sealed.signed import open_own_sealed_descriptor
 from secure_ds.privacy.errors import PrivacyError
 from secure_ds.privacy.renyi import RenyiBudget, reserve
 from secure_ds.services.job_data import JobData
-from secure_ds.services.parties import record_for_all
 from secure_ds.services.planning import dp_plan_for
-from secure_ds.store.unit_of_work import UnitOfWork
 from secure_ds.training.dp.plan import DpPlan
 from secure_ds.wire.jobs import QuoteView, TrainingRequest
 
 
-def quote_sealed_job(
-    work: UnitOfWork, caller: Caller, data: JobData, decisions: Mapping[str, Decision], body: TrainingRequest
-) -> QuoteView:
-    """Plan the job and hold it against what the data set has left; a job that cannot be is quoted with the reason."""
-    row = data.datasets[0]
-    budget = work.renyi_ledger.budget(row.id)
-    details = {"epsilon": body.epsilon}
-    record_for_all(work, caller, Action.QUOTE_CREATE, None, data.datasets, decisions, details=details)
-    descriptor = open_own_sealed_descriptor(row.envelope)
+def quote_sealed_job(data: JobData, budget: RenyiBudget, body: TrainingRequest) -> QuoteView:
+    """Plan the job and hold it against what the data set has left; a job that cannot be is quoted with the reason.
+
+    It takes a second or so, and so holds no transaction open.
+    """
+    descriptor = open_own_sealed_descriptor(data.datasets[0].envelope)
     try:
         plan = dp_plan_for(descriptor, body)
     except PrivacyError as refused:

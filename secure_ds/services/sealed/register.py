@@ -21,7 +21,7 @@ from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.errors import InvalidDescriptor, StateConflict
 from secure_ds.services.gate import Subject, decide, record
 from secure_ds.services.idempotency import Idempotency
-from secure_ds.services.sealed.parent import go_on_from_parent
+from secure_ds.services.sealed.parent import go_on_from_parent, require_may_go_on
 from secure_ds.services.views import dataset_view
 from secure_ds.store.rows import SEALED_PARAMETERS, BlobRow, DatasetRow
 from secure_ds.wire.custodian import KeyRegistration
@@ -44,8 +44,10 @@ def register_sealed_dataset(
     descriptor = _open(envelope, caller)
     limit = _limit(descriptor)
     once = Idempotency(caller, idempotency_key, body)
-    with context.store.read() as work:
+    with context.store.write() as work:
         repeated = once.answered(work, DatasetView)
+        if repeated is None:
+            require_may_go_on(context, work, caller, descriptor, limit)
     if repeated is None:
         _register_key(context, caller, body)
     with context.store.write() as work:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from secure_ds.core.digest import digest_bytes
+from secure_ds.privacy.errors import IllegalSpend
 from secure_ds.services.context import CustodyRefused, ServiceContext
 from secure_ds.services.lookups import find_job
 from secure_ds.services.parties import record_of_job
@@ -88,6 +89,8 @@ def keep_checkpoint(context: ServiceContext, task: Task, step: int, sealed: byte
     job = job_of(task)
     with context.store.write() as work:
         work.work.check(task.lease)
+        if any(work.renyi_ledger.reservation(row.id, job.id).spent_steps < step for row in task.datasets):
+            raise IllegalSpend(f"a checkpoint of step {step} is kept only once that step is paid for")
         work.checkpoints.keep(job.id, step, sealed)
         details = {"step": step, "digest": digest_bytes(sealed)}
         record_of_job(work, "job:checkpoint", job, details=details)

@@ -32,9 +32,9 @@ class RenyiLedger(Repository):
         }
         add(self._connection, renyi_budgets, values, f"the budget of {dataset_id}")
 
-    def budget(self, dataset_id: str) -> RenyiBudget:
-        """Return the state of a data set's budget. Raises `NotFound`."""
-        return self._load(dataset_id, lock=False)
+    def budget(self, dataset_id: str, *, lock: bool = False) -> RenyiBudget:
+        """Return the state of a data set's budget, on request under its lock. Raises `NotFound`."""
+        return self._load(dataset_id, lock)
 
     def reservation(self, dataset_id: str, job_id: str) -> RenyiReservation:
         """Return what a job reserved in a data set and has spent of it. Raises `NotFound`."""

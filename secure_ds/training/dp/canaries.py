@@ -34,6 +34,7 @@ from torch import nn
 from secure_ds.privacy.canary_audit import AuditResult, conclude
 from secure_ds.training.dp.batch import Batch
 from secure_ds.training.dp.checkpoint import CheckpointRefused
+from secure_ds.training.dp.engine.clipping import GAMMA
 from secure_ds.training.dp.loop import AddsNoise, ClipsAndSums, DrawUnits
 from secure_ds.training.dp.plan import DpPlan
 
@@ -102,7 +103,7 @@ class CanaryAudit:
         self._plan, self._engine, self._noise, self._draw = plan, engine, noise, draw
         self._first_unit, self.included = first_unit, included
         self._places = _places({name: each.numel() for name, each in trainable.items()}, len(included))
-        self._probe = probe_engine(CanaryProbe(len(included), _LENGTH * plan.clipping.l2_norm_clip))
+        self._probe = probe_engine(CanaryProbe(len(included), _LENGTH * (plan.clipping.l2_norm_clip + GAMMA)))
         self.scores = np.zeros(len(included))
         self._drawn = np.zeros(0, dtype=np.int64)
         self._of_records = np.zeros(len(included))

@@ -194,7 +194,11 @@ def make_dp_plan(facts: SealedFacts, request: DpRequest) -> DpPlan:
         model=config.to_json(),
         sampler=sampler,
         clipping=Clipping(clip, "automatic" if request.clipping == "automatic" else "flat"),
-        optimiser=OptimiserSettings(kind, request.learning_rate or rule.learning_rate(kind)),
+        optimiser=OptimiserSettings(
+            kind,
+            request.learning_rate or rule.learning_rate(kind),
+            weight_decay=rule.WEIGHT_DECAY if kind == "dp_adamw" else 0.0,
+        ),
         noise_multiplier=noise_for(facts, request, sampler, expected, defaults.steps, n_parameters, left),
         steps=defaults.steps,
         normaliser=expected,
@@ -240,10 +244,16 @@ def _require_request(facts: SealedFacts, request: DpRequest) -> None:
         f"batch_size must be 1 to the number of units, {facts.n_units}",
     )
     _require(request.steps is None or 1 <= request.steps <= rule.MAX_STEPS, f"steps must be 1 to {rule.MAX_STEPS}")
-    for name in ("l2_norm_clip", "learning_rate"):
-        value = getattr(request, name)
-        _require(value is None or 0 < value < inf, f"{name} must be a number above 0")
-    _require(0 <= request.canaries <= rule.MAX_CANARIES, f"canaries must be 0 to {rule.MAX_CANARIES}")
+    rate, clip, canaries = request.learning_rate, request.l2_norm_clip, request.canaries
+    _require(rate is None or 0 < rate < inf, "learning_rate must be a number above 0")
+    _require(
+        clip is None or rule.LEAST_CLIP <= clip <= rule.MOST_CLIP,
+        f"l2_norm_clip must be {rule.LEAST_CLIP:g} to {rule.MOST_CLIP:g}: beyond that float32 cannot hold its square",
+    )
+    _require(
+        canaries == 0 or (2 <= canaries <= rule.MAX_CANARIES and 2 * canaries * request.delta <= 1),
+        f"canaries must be 0, or 2 to the smaller of {rule.MAX_CANARIES} and 1 / (2 delta)",
+    )
 
 
 def _config(facts: SealedFacts, request: DpRequest) -> ModelConfig:
@@ -252,21 +262,25 @@ def _config(facts: SealedFacts, request: DpRequest) -> ModelConfig:
     except InvalidModelConfig as error:
         raise PlanRefused("wrong_model", str(error)) from error
     require_fits(config, facts)
+    _require(request.canaries <= parameter_bound(config), "a model has room for one canary for each of its numbers")
     return config
 
 
 def _sampler(facts: SealedFacts, request: DpRequest, batch_size: int) -> Sampler:
+    """Canaries are units beside those of the records, drawn by the same sampler: they need places too."""
     rate = batch_size / facts.n_units
     if request.sampler != "truncated_poisson":
         return PoissonSampler(rate)
-    return TruncatedPoissonSampler(rate, min(facts.n_units, ceil(batch_size + _CUT_DEVIATIONS * sqrt(batch_size)) + 32))
+    drawn_from = facts.n_units + request.canaries
+    expected = rate * drawn_from
+    return TruncatedPoissonSampler(rate, min(drawn_from, ceil(expected + _CUT_DEVIATIONS * sqrt(expected)) + 32))
 
 
 def _slack(facts: SealedFacts, request: DpRequest, model: dict[str, Any], sampler: Sampler, steps: int) -> float:
     """What delta pays for noise that a computer draws, and for samples that are cut."""
     cut = 0.0
     if isinstance(sampler, TruncatedPoissonSampler):
-        cut = float(binom.sf(sampler.max_units, facts.n_units, sampler.sampling_rate))
+        cut = float(binom.sf(sampler.max_units, facts.n_units + request.canaries, sampler.sampling_rate))
     needed = slack(request.epsilon, parameter_bound(config_from_json(model)), steps, cut)
     shares = ceil(needed / request.delta * SLACK_SHARES)
     if 2 * shares > SLACK_SHARES:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import secure_ds.training.dp.plan as plan_module
 from secure_ds.privacy.accountants import tightest
 from secure_ds.privacy.errors import DeltaTooSmall, InvalidPrivacyParameter, PlanRefused, PrivacyError
 from secure_ds.privacy.noise_distance import allowance
@@ -108,7 +109,6 @@ def test_users_are_protected_whole() -> None:
         ({"epsilon": 0.0}, "out_of_range"),
         ({"epsilon": float("nan")}, "out_of_range"),
         ({"delta": 0.0}, "out_of_range"),
-        ({"delta": 1e-11, "epsilon": 8.0}, "delta_too_small"),
         ({"algorithm": "sgd"}, "unknown_algorithm"),
         ({"batch_size": 0}, "out_of_range"),
         ({"batch_size": 5001}, "out_of_range"),
@@ -169,3 +169,10 @@ def test_noise_too_wide_for_its_grid_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("secure_ds.training.dp.calibration.LARGEST_SPREAD", 1.0)
     with pytest.raises((InvalidPrivacyParameter, DeltaTooSmall), match="not proven"):
         plan_for()
+
+
+def test_a_delta_that_the_noises_distance_uses_up_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_module, "slack", lambda *_: 6e-6)
+    with pytest.raises(PlanRefused, match=r"must be above 1\.2e-05 for a model of this size") as refused:
+        plan_for()
+    assert refused.value.reason == "delta_too_small"

@@ -24,6 +24,7 @@ import torch
 
 # What float32 Gram matrices may lose: a few roundings of a sum whose terms add up to the square of sum |x_s| |g_s|.
 _GRAM_ROUNDING: Final = 4 * 2.0**-24
+_CROSS_ROUNDING: Final = 16 * 2.0**-24  # of |E|^2 + |H|^2
 
 
 class Contribution(Protocol):
@@ -125,12 +126,16 @@ class Tied:
     head: Factored
 
     def squared_norms(self) -> torch.Tensor:
-        """Return |E|^2 + |H|^2 + 2 <E, H>, with <E, H> = sum_st (e_s . x_t) h_t[id_s]."""
+        """Return |E|^2 + |H|^2 + 2 <E, H>, raised by what rounding may take where they cancel.
+
+        <E, H> = sum_st (e_s . x_t) h_t[id_s].
+        """
         cross_USS = torch.bmm(self.table.outputs, self.head.inputs.transpose(1, 2))
         ids_UTS = self.table.ids[:, None, :].expand(-1, self.head.outputs.shape[1], -1)
         picked_UTS = self.head.outputs.gather(2, ids_UTS)
         cross_U = (cross_USS * picked_UTS.transpose(1, 2)).sum((1, 2))
-        return self.table.squared_norms() + self.head.squared_norms() + 2 * cross_U
+        apart_U = self.table.squared_norms() + self.head.squared_norms()
+        return (apart_U + 2 * cross_U).clamp(min=0) + _CROSS_ROUNDING * apart_U
 
     def drop(self, units_U: torch.Tensor) -> None:
         """Drop them from both uses."""
