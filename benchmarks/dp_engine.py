@@ -4,7 +4,7 @@ A step is forward, backward and a plain SGD update on one batch, weights untied 
 Engines take turns, and a ratio is the median over turns of an engine's seconds by the plain step's of the same turn:
 load that comes and goes counts for both sides. Records are random: no timing depends on their values.
 
-Peak memory is the largest resident size (`ru_maxrss`) of a child process that imports the same modules and runs a few
+Peak memory is the largest resident size (VmHWM) of a child process that imports the same modules and runs a few
 steps of one kind; the target holds for the whole process, and what the steps added is reported.
 
 With CUDA, the same at about 100 M parameters in bfloat16: tokens a second, and the share of the matrix rate that one
@@ -13,7 +13,6 @@ large bfloat16 product reaches on the card; memory is then what torch allocated 
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import time
@@ -193,10 +192,16 @@ def _child_memory(name: str, kind: str) -> tuple[float, float]:
 
 def _measure_memory(name: str, kind: str) -> None:
     step = make_step(SMALL[name], kind, "cpu")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak()
     for _ in range(MEMORY_STEPS):
         step()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, before / 1024)
+    print(_peak(), before)
+
+
+def _peak() -> float:
+    """Largest resident size of this program in MiB; `ru_maxrss` would begin with that of the process that forked it."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def _cuda_rows() -> list[Row]:

@@ -30,11 +30,12 @@ def test_a_successor_goes_on_with_what_was_spent(tmp_path: Path) -> None:
 def test_nothing_is_taken_over_from_under_a_job(tmp_path: Path) -> None:
     owner = sealed_owner(tmp_path)
     first = owner.ready()
-    owner.submit(first.dataset_id, steps=4)
+    job = owner.submit(first.dataset_id, steps=4)
     package = owner.package(parent=Parent(dataset_id=first.dataset_id, descriptor_digest=first.digest))
     with pytest.raises((StateConflict, InvalidDescriptor)):
         owner.register(package)
     assert owner.installation.services.show_dataset(owner.caller, first.dataset_id).state == "ready"
+    assert owner.finished(job).state == "succeeded"  # nor has the custodian closed it
 
 
 def test_what_encrypted_jobs_spent_counts_for_sealed_ones(tmp_path: Path) -> None:

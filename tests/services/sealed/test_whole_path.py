@@ -94,6 +94,8 @@ def test_algorithm_and_records_must_be_of_one_way(tmp_path: Path) -> None:
     ("settings", "why"),
     [
         ({"epsilon": 9.0}, "more than the owner"),
+        ({"dual_evaluation": True}, "sealed_dp_sgd has no dual_evaluation"),
+        ({"momentum": 0.5}, "sealed_dp_sgd has no momentum"),
         ({"sealed": SealedTraining(batch_size=401)}, "batch_size must be 1 to the number of units, 400"),
         ({"sealed": SealedTraining(model={"family": "rnn"})}, "family must be one of"),
         ({"sealed": SealedTraining(model=FIVE_INPUTS)}, "n_inputs must be 4"),
@@ -106,6 +108,8 @@ def test_what_cannot_be_planned_is_refused_with_what_would_be_right(
     dataset_id = owner.ready().dataset_id
     with pytest.raises(PlanInvalid, match=why):
         owner.submit(dataset_id, **settings)
+    if "has no" in why:
+        return  # refused before it could be quoted
     quote = owner.installation.services.quote_job(owner.caller, owner.request(dataset_id, **settings))
     assert not quote.admissible and why in quote.refusals[0]
 

@@ -13,6 +13,7 @@ from secure_ds.privacy.errors import DeltaTooSmall, InvalidPrivacyParameter, Pla
 from secure_ds.privacy.noise_distance import allowance
 from secure_ds.privacy.renyi import DEFAULT_ORDERS, RenyiLimit, open_budget, reserve
 from secure_ds.privacy.renyi_cost import step_cost
+from secure_ds.privacy.sampled import SampledGaussian
 from secure_ds.training.dp.plan import DpPlan, DpRequest, SealedFacts, make_dp_plan, plan_from_json
 from secure_ds.training.dp.samplers import PoissonSampler, TruncatedPoissonSampler
 
@@ -176,3 +177,30 @@ def test_a_delta_that_the_noises_distance_uses_up_is_refused(monkeypatch: pytest
     with pytest.raises(PlanRefused, match=r"must be above 1\.2e-05 for a model of this size") as refused:
         plan_for()
     assert refused.value.reason == "delta_too_small"
+
+
+@pytest.mark.parametrize("canaries", [0, 100, 500])
+def test_places_are_counted_with_the_canaries_that_need_them_too(canaries: int) -> None:
+    plan = plan_for(sampler="truncated_poisson", canaries=canaries)
+    assert isinstance(plan.sampler, TruncatedPoissonSampler)
+    drawn_from = plan.facts.n_units + canaries
+    event = plan.event
+    cut = SampledGaussian(event.noise_multiplier, event.sampling_rate, plan.steps, (drawn_from, plan.sampler.max_units))
+    true = tightest(cut, plan.delta_of_mechanism)[0]
+    assert true <= plan.epsilon_after(plan.steps) * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("clip", [1e-28, 9e-4, 2e6])
+def test_a_clipping_norm_whose_square_float32_cannot_hold_is_refused(clip: float) -> None:
+    with pytest.raises(PlanRefused, match="float32 cannot hold its square"):
+        plan_for(l2_norm_clip=clip)
+
+
+@pytest.mark.parametrize("canaries", [1, 60_000])
+def test_canaries_whose_audit_could_not_conclude_are_refused(canaries: int) -> None:
+    with pytest.raises(PlanRefused, match="canaries must be 0, or 2 to the smaller"):
+        plan_for(canaries=canaries)
+
+
+def test_decay_is_what_adamw_has_and_adam_has_not() -> None:
+    assert [plan_for(optimiser=kind).optimiser.weight_decay for kind in ("dp_adam", "dp_adamw")] == [0.0, 0.01]
