@@ -18,7 +18,7 @@ classes one column of y - 1/2, for c > 2 classes c columns of [y = k] - 1/c. Two
 import itertools
 import math
 from functools import cached_property
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
@@ -38,7 +38,6 @@ from secure_ds.data.sealing import results_point
 MAX_RECORDS = 2**24
 MAX_PRIOR_DECRYPTIONS = 2**24
 MAX_CLASSES = 64
-NOT_CANONICAL = "the descriptor must be canonical JSON (RFC 8785), without repeated fields"
 
 Content = Literal["records", "statistics"]
 RECORDS: Final = "records"
@@ -81,6 +80,9 @@ class Document(Closed):
     def digest(self) -> str:
         """`sha256:` digest of `canonical`."""
         return digest_bytes(self.canonical)
+
+
+Parsed = TypeVar("Parsed", bound=Document)
 
 
 class FileReference(Closed):
@@ -330,12 +332,17 @@ def parse_descriptor(data: bytes) -> DatasetDescriptor:
     Raises:
         InvalidDescriptor: they are not canonical JSON, or break a rule; the message names the field.
     """
+    return parse_document(DatasetDescriptor, data)
+
+
+def parse_document(kind: type[Parsed], data: bytes) -> Parsed:
+    """Return the descriptor of a kind with these canonical bytes; raises as `parse_descriptor` does."""
     try:
-        descriptor = DatasetDescriptor.model_validate_json(data)
+        descriptor = kind.model_validate_json(data)
     except ValidationError as error:
         raise InvalidDescriptor(first_problem(error, "descriptor")) from None
     if descriptor.canonical != data:
-        raise InvalidDescriptor(NOT_CANONICAL)
+        raise InvalidDescriptor("the descriptor must be canonical JSON (RFC 8785), without repeated fields")
     return descriptor
 
 

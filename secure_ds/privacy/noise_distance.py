@@ -16,8 +16,9 @@ is tiny it is accounted as one, and the probability added to the same distance (
 If M is (epsilon, delta)-DP and M' within gamma of it, M' is (epsilon, delta + (1 + e^epsilon) gamma)-DP; see
 `approximation`.
 
-**Float32.** u = 2^-24. A norm is the root of a sum of squares, none of which cancels: summed in blocks, to a depth of
-at most 2^13 additions, it is off by a relative 2^13 u / 2 = 2^-12, and scaling by it adds a few u: 2^-11 covers both.
+**Float32.** u = 2^-24. A norm is the root of a sum of squares, none of which cancels (an engine that takes it from
+products that may raises it by their rounding: `contributions`): summed in blocks, to a depth of at most 2^13 additions,
+it is off by a relative 2^13 u / 2 = 2^-12, and scaling by it adds a few u: 2^-11 covers both.
 A sum of B clipped gradients over k additions is off by at most k u B clipping norms in the worst case (Higham 2002,
 section 4.2), which would need more noise than a useful batch can bear. With rounding errors that are centred given what
 was summed before, it is off by sqrt(k) u B (Higham, Mary 2019, theorem 2.4); neighbours are two such sums, and

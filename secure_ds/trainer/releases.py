@@ -12,9 +12,11 @@ Rules kept here:
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 
+from secure_ds.privacy.canary_audit import audit_verdict
 from secure_ds.trainer.channel import Channel
 from secure_ds.trainer.errors import ProtocolBroken
 from secure_ds.trainer.measuring import measure
@@ -67,9 +69,15 @@ class Releases:
             plan_digest=plan.digest,
         )
         file = write_dp_model(trained)
-        evidence = None if self.audit is None else self.audit.result().to_json()
+        evidence = None if self.audit is None else self._evidence(self.audit)
         statement, signature = self._session.vouch(self._order.job_id, plan.digest, file, evidence)
         self._channel.send("model", [file], statement=statement, signature=signature)
+
+    def _evidence(self, audit: CanaryAudit) -> dict[str, Any]:
+        """Return what the audit found. Raises `AuditContradictsClaim`: it disproves the claim, so no model leaves."""
+        plan, result = self._order.plan, audit.result()
+        audit_verdict(plan.epsilon_after(plan.steps), plan.request.delta, result)
+        return result.to_json()
 
     def settle(self) -> None:
         """Send the signed statement of the steps that were paid for, unless that is all of them."""

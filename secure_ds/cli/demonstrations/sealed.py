@@ -49,7 +49,7 @@ def demonstrate(url: str, owner_token: str, officer_token: str, directory: Path)
     outcome = Outcome(
         private="accuracy on held-out images, private network, sealed",
         plain="accuracy of plain logistic regression, same split",
-        steps="one noisy sum each, at most the last of which leaves the trainer",
+        steps="one noisy sum each, in the trainer's memory",
     )
     with Client(url, owner_token) as owner:
         trust = TrustFile(directory / "trust.json")

@@ -10,10 +10,9 @@ Rules kept here:
 import math
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from secure_ds.data.descriptor import (
-    NOT_CANONICAL,
     Closed,
     DatasetId,
     Digest,
@@ -22,9 +21,8 @@ from secure_ds.data.descriptor import (
     OwnerLimits,
     Tenant,
     UploadKey,
+    parse_document,
 )
-from secure_ds.data.errors import InvalidDescriptor
-from secure_ds.data.problems import first_problem
 from secure_ds.data.sealed.schema import DeclaredSchema
 
 FORMAT: Final = "secure-ds/sealed-dataset/1"
@@ -113,10 +111,4 @@ def parse_sealed_descriptor(data: bytes) -> SealedDescriptor:
     Raises:
         InvalidDescriptor: they are not canonical JSON, or break a rule; the message names the field.
     """
-    try:
-        descriptor = SealedDescriptor.model_validate_json(data)
-    except ValidationError as error:
-        raise InvalidDescriptor(first_problem(error, "descriptor")) from None
-    if descriptor.canonical != data:
-        raise InvalidDescriptor(NOT_CANONICAL)
-    return descriptor
+    return parse_document(SealedDescriptor, data)

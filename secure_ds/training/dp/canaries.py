@@ -13,7 +13,8 @@ Rules kept here:
 A canary's gradient is far longer than the clipping bound and points along one coordinate of the model, a different one
 for each canary ("Dirac canary": Nasr et al. 2023, "Tight auditing", section 4.1; Steinke, Nasr, Jagielski 2023, section
 6), spread evenly. It comes from a probe: a table with one number for each canary, whose gradients the run's kind of
-engine computes and clips by the very code that clips the records'. Its clipped sum is then added at those coordinates.
+engine computes and clips by the same factors as the records'; a wrong norm in one of the model's own layers is not
+seen by it. Its clipped sum is then added at those coordinates.
 
 Score of a canary: its log likelihood ratio under the plan, sum_t log(1 - q + q exp((2 x_t - 1) / (2 z^2))), where x_t
 is the noised sum at its coordinate without the records' part, in units of the clipping bound, q the sampling rate, z

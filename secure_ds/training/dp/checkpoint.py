@@ -42,9 +42,7 @@ class CheckpointRefused(Exception):
     code: ClassVar[str] = "checkpoint_refused"
 
     def __init__(self) -> None:
-        super().__init__(
-            "the checkpoint is not of this job and plan, or was changed; the job starts from its first step"
-        )
+        super().__init__("the checkpoint is not of this job and plan, or was changed; the job cannot go on from it")
 
 
 @dataclass(frozen=True, repr=False)

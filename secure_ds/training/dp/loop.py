@@ -3,7 +3,8 @@
 Rules kept here:
 
 1. A step takes everything that matters from the plan, so mechanism and accounting cannot drift apart.
-2. An empty batch is a step like any other. Nothing branches on records, gradients or on how many units were drawn.
+2. An empty batch is a step like any other. What a step does and releases branches on no record, gradient or number of
+   units; an engine that finds a unit whose gradient is no number takes longer, which nobody outside sees.
 3. The sum is divided by the plan's normaliser, a public constant, never by the size of the batch that came.
 4. The clipped sum lives within `step` and is let go before it returns.
 5. Noise and sampling have no state that could be stored: a run that goes on from a checkpoint draws both anew.

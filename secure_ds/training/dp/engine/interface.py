@@ -47,7 +47,7 @@ class GradientEngine(ABC):
 
     Formal guarantees:
         - Adding, removing or zeroing one unit changes the returned sums, taken together as one vector, by at most
-          `l2_norm_clip * (1 + 1e-6)` in l2 norm (float32 arithmetic), whatever its rows hold.
+          `l2_norm_clip * (1 + 2**-11)` in l2 norm (float32 arithmetic), whatever its rows hold.
         - A unit whose gradient is not finite, or whose squared norm is not finite in float32, adds exactly zero.
         - A batch without units gives zeros.
     """
